@@ -1,0 +1,100 @@
+"""What every command shares: the workspace, exit codes, tables, JSON, and text from outside made safe to print.
+
+Light on purpose (click and the standard library only): it is imported at every start of the command line.
+"""
+
+import json
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+# Exit codes (docs/cli.md)
+NOT_WELL = 1  # what was asked about is not well
+USAGE = 2  # usage or configuration
+UNREACHABLE = 3  # Shopwatch cannot be reached
+REFUSED = 4  # not found, not allowed, refused, or changed by somebody else meanwhile
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+
+
+class Failure(click.ClickException):
+    """Ends the command with a message on standard error and an exit code of this module."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(clean(message, keep="\n"))
+        self.exit_code = exit_code
+
+
+def fail(message: str, exit_code: int = USAGE) -> NoReturn:
+    raise Failure(message, exit_code)
+
+
+def workspace_dir() -> Path:
+    """`-w`, else `$SHOPWATCH_WORKSPACE`, else the current folder. `cli.main` has put it into the context."""
+    context = click.get_current_context(silent=True)
+    chosen = context.find_root().params.get("workspace") if context else None
+    return Path(chosen or os.environ.get("SHOPWATCH_WORKSPACE") or ".")
+
+
+def clean(text: str, keep: str = "") -> str:
+    """Text from outside, safe for a terminal: control and bidirectional-override characters become visible escapes."""
+    return "".join(c if c in keep or not _dangerous(c) else f"\\x{ord(c):02x}" for c in text)
+
+
+def _dangerous(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def emit_json(document: Any) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+
+COLOURS = {
+    "up": "green", "resolved": "green", "passed": "green", "met": "green", "monitoring": "cyan",
+    "degraded": "yellow", "stale": "yellow", "identified": "yellow", "SEV3": "yellow", "SEV4": "yellow",
+    "down": "red", "firing": "red", "investigating": "red", "failed": "red", "SEV1": "red", "SEV2": "red",
+}  # fmt: skip
+
+
+def paint(word: str) -> str:
+    """Colours a word of the vocabulary; click drops the colour again where the output is piped or NO_COLOR is set."""
+    if word in COLOURS and not os.environ.get("NO_COLOR"):
+        return click.style(word, fg=COLOURS[word], bold=word in ("down", "firing", "SEV1"))
+    return word
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Prints aligned columns. Cells are cleaned; words such as `down` are coloured; wide characters count as two."""
+    cells = [[clean(str(cell)) for cell in row] for row in rows]
+    widths = [max(_width(line[i]) for line in [list(headers), *cells]) for i in range(len(headers))]
+    click.echo(click.style(_line(headers, widths), dim=True))
+    for row in cells:
+        click.echo(_line(row, widths, paint))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], render: Any = str) -> str:
+    padded = [render(cell) + " " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)]
+    return "  ".join(padded).rstrip()
+
+
+def _width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def local_time(instant: datetime | str | None, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    """An instant (UTC, or its ISO text) in the user's own zone; empty for None."""
+    if instant is None:
+        return ""
+    parsed = datetime.fromisoformat(re.sub(r"Z$", "+00:00", instant)) if isinstance(instant, str) else instant
+    return parsed.astimezone().strftime(form)
+
+
+def interactive() -> bool:
+    return sys.stdout.isatty()
