@@ -1,0 +1,65 @@
+"""What every test shares: asyncio as the loop, and a plain account of what could not run on this machine."""
+
+import os
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+MISSING: dict[str, list[str]] = defaultdict(list)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def _programs(*names: str) -> bool:
+    return all(shutil.which(name) for name in names)
+
+
+def _postgresql() -> bool:
+    return bool(list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))) or _programs("initdb", "postgres")
+
+
+def _oscar() -> bool:
+    from tests.targets.oscar.shop import installed
+
+    return installed()
+
+
+NEEDS = {  # what a test may need: (is it here?, how to get it)
+    "chromium": (lambda: _programs("chromium", "chromedriver"), "apt-get install chromium chromium-driver"),
+    "postgresql": (_postgresql, "apt-get install postgresql"),
+    "prometheus": (lambda: _programs("prometheus", "promtool"), "apt-get install prometheus"),
+    "alertmanager": (lambda: _programs("prometheus-alertmanager", "amtool"), "apt-get install prometheus-alertmanager"),
+    "oscar": (_oscar, "make oscar"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here: dict[str, bool] = {}
+    for item in items:
+        for mark in item.iter_markers("needs"):
+            for what in mark.args:
+                if what not in here:
+                    here[what] = NEEDS[what][0]()
+                if not here[what]:
+                    MISSING[what].append(item.nodeid)
+                    item.add_marker(pytest.mark.skip(reason=f"needs {what}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for what, tests in sorted(MISSING.items()):
+        terminalreporter.write_line(f"not run, for want of {what} ({NEEDS[what][1]}): {len(tests)} tests, e.g. {tests[0]}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    """With SHOPWATCH_NO_SKIP=1, as in CI, a test that does not run has failed."""
+    report = yield
+    if os.environ.get("SHOPWATCH_NO_SKIP") and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and here that is a failure: {report.longrepr}"
+    return report
