@@ -65,7 +65,9 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-w", "--workspace", metavar="DIR", help="The workspace. Default: $SHOPWATCH_WORKSPACE, else this folder.")
+@click.option(
+    "-w", "--workspace", metavar="DIR", help="The workspace. Default: $SHOPWATCH_WORKSPACE, else this folder."
+)
 @click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
 def shopwatch(workspace: str | None) -> None:
     """Shopwatch keeps watch over an online shop: it walks login, checkout, payment and delivery as a shopper does,

@@ -1,4 +1,4 @@
-"""Alertmanager's label matchers: `service="payment"`, `alertname=~"Journey.*"`. Used by routes, runbooks and filters."""
+"""Alertmanager's label matchers: `service="payment"`, `alertname=~"Journey.*"`. For routes, runbooks, filters."""
 
 import json
 import re
@@ -10,7 +10,9 @@ from typing import Any
 from probes.errors import ProbesError
 from probes.regex import BadRegex, compile_regex
 
-_SYNTAX = re.compile(r'\s*(?P<name>[^=!~"{}\s]+)\s*(?P<op>=~|!~|!=|=)\s*(?P<value>"(?:[^"\\]|\\.)*"|[^"\s][^"]*|)\s*', re.S)
+_SYNTAX = re.compile(
+    r'\s*(?P<name>[^=!~"{}\s]+)\s*(?P<op>=~|!~|!=|=)\s*(?P<value>"(?:[^"\\]|\\.)*"|[^"\s][^"]*|)\s*', re.S
+)
 
 
 class BadMatcher(ProbesError, ValueError):
@@ -44,14 +46,18 @@ def parse_matcher(text: str) -> LabelMatcher:
     """Reads `name=value`, `!=`, `=~` or `!~`; quotes around the value are optional. Raises BadMatcher."""
     found = _SYNTAX.fullmatch(text)
     if not found:
-        raise BadMatcher(f'{text!r} is not a matcher: write name="value", name!="value", name=~"regex" or name!~"regex"')
+        raise BadMatcher(
+            f'{text!r} is not a matcher: write name="value", name!="value", name=~"regex" or name!~"regex"'
+        )
     value = found["value"].strip()
     if value.startswith('"'):
         try:
             value = json.loads(value, strict=False)
         except ValueError:
             raise BadMatcher(f"the quoted value in {text!r} has a bad escape") from None
-    matcher = LabelMatcher(found["name"], value, is_regex=found["op"] in ("=~", "!~"), is_equal=found["op"] in ("=", "=~"))
+    matcher = LabelMatcher(
+        found["name"], value, is_regex=found["op"] in ("=~", "!~"), is_equal=found["op"] in ("=", "=~")
+    )
     if matcher.is_regex:
         try:
             compile_regex(matcher.value)

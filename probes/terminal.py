@@ -29,7 +29,7 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(clean(message, keep="\n"))
-        self.exit_code = exit_code
+        self.exit_code = exit_code  # type: ignore[misc]  # click declares it on the class and reads it here
 
 
 def fail(message: str, exit_code: int = USAGE) -> NoReturn:
@@ -43,13 +43,16 @@ def workspace_dir() -> Path:
     return Path(chosen or os.environ.get("SHOPWATCH_WORKSPACE") or ".")
 
 
+_BIDI_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
 def clean(text: str, keep: str = "") -> str:
     """Text from outside, safe for a terminal: control and bidirectional-override characters become visible escapes."""
     return "".join(c if c in keep or not _dangerous(c) else f"\\x{ord(c):02x}" for c in text)
 
 
 def _dangerous(character: str) -> bool:
-    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _BIDI_OVERRIDES
 
 
 def emit_json(document: Any) -> None:

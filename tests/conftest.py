@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def _oscar() -> bool:
     return installed()
 
 
-NEEDS = {  # what a test may need: (is it here?, how to get it)
+NEEDS: dict[str, tuple[Callable[[], bool], str]] = {  # what a test may need: (is it here?, how to get it)
     "chromium": (lambda: _programs("chromium", "chromedriver"), "apt-get install chromium chromium-driver"),
     "postgresql": (_postgresql, "apt-get install postgresql"),
     "prometheus": (lambda: _programs("prometheus", "promtool"), "apt-get install prometheus"),
@@ -52,7 +53,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for what, tests in sorted(MISSING.items()):
-        terminalreporter.write_line(f"not run, for want of {what} ({NEEDS[what][1]}): {len(tests)} tests, e.g. {tests[0]}")
+        terminalreporter.write_line(
+            f"not run, for want of {what} ({NEEDS[what][1]}): {len(tests)} tests, e.g. {tests[0]}"
+        )
 
 
 @pytest.hookimpl(wrapper=True)
