@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-long lint bench lock wheel clean
+.PHONY: run test test-long lint bench oscar lock wheel clean
 
 run: $(VENV)/.installed
 	$(BIN)/shopwatch demo $(ARGS)
@@ -30,6 +30,9 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
+
+oscar: $(VENV)/.installed  # a third-party shop for the tests that walk a real one
+	$(BIN)/python -m tests.targets.oscar install
 
 lock:  # rewrite requirements.lock with the newest versions that pyproject.toml allows
 	$(BIN)/python -m pip install --quiet uv
