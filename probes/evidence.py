@@ -1,0 +1,186 @@
+"""What a failed step shows: secrets masked in every form they take on their way, then cut to size.
+
+Built only when something failed: a run that is up pays nothing for it.
+"""
+
+import base64
+import html
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from urllib.parse import quote, quote_plus
+
+SEEN_LIMIT = 2048  # bytes of UTF-8
+MASK = "***"
+SHORTEST_SECRET = 4  # shorter ones would blot out ordinary text
+SHORTEST_COOKIE = 6  # a cookie such as lang=en is no secret, and neither is the word it holds
+_WINDOW = 64 << 10  # characters of a long text that are looked at
+
+_SECRET_WORDS = re.compile(
+    r"token|csrf|xsrf|sess|auth|secret|passw|pwd|api.?key|bearer|jwt|nonce|otp|credential|signature|(?<![a-z])sid(?![a-z])",
+    re.IGNORECASE,
+)
+_BODY_LIMIT = 16 << 10  # characters of a request body that the curl command repeats
+
+
+def sounds_secret(*names: str | None) -> bool:
+    """Whether a name (of a variable, a header, a selector, a path) speaks of something that opens doors."""
+    return any(name is not None and _SECRET_WORDS.search(name) for name in names)
+
+
+class Masker:
+    """Knows the secrets of one run. `names` of a secret, where it has one, is the variable a user would set."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str | None] = {}
+        self._replacements: list[tuple[str, str]] | None = None
+
+    def add(self, value: object, name: str | None = None, shortest: int = SHORTEST_SECRET) -> None:
+        text = value if isinstance(value, str) else ""
+        if len(text) >= shortest and (name is not None or text not in self._names):
+            self._names[text] = name
+            self._replacements = None
+
+    def __call__(self, text: str) -> str:
+        """`text` with every form of every secret replaced: by `${NAME}` where it has a name, else by `***`."""
+        for form, name in self._forms():
+            if form in text:
+                text = text.replace(form, f"${{{name}}}" if name else MASK)
+        return text
+
+    def pieces(self, text: str) -> Iterator[tuple[str, str | None]]:
+        """`text` cut at its secrets: (plain text, None), or ("", name) where the secret itself stood, unencoded.
+
+        Encoded forms and nameless secrets come as `***` in the plain text.
+        """
+        raw = {value: name for value, name in self._names.items() if name}
+        for form, _ in self._forms():
+            if form not in raw:
+                text = text.replace(form, MASK)
+        if not raw:
+            yield text, None
+            return
+        pattern = "|".join(re.escape(value) for value in sorted(raw, key=len, reverse=True))
+        position = 0
+        for found in re.finditer(pattern, text):
+            yield text[position : found.start()], None
+            yield "", raw[found[0]]
+            position = found.end()
+        yield text[position:], None
+
+    def clip(self, text: str, limit: int = SEEN_LIMIT) -> str:
+        """Masked first, then cut to `limit` bytes: a secret cut in half would no longer be recognised."""
+        window = self(text[:_WINDOW])
+        if len(text) > _WINDOW:
+            longest = max((len(form) for form, _ in self._forms()), default=0)
+            window = window[: max(0, len(window) - longest)]  # where the window's edge may have cut one
+        data = window.encode("utf-8", "replace")
+        if len(data) <= limit and len(text) <= _WINDOW:
+            return data.decode()
+        return data[: limit - 3].decode("utf-8", "ignore") + "…"
+
+    def _forms(self) -> list[tuple[str, str]]:
+        if self._replacements is None:
+            forms = {form: name or "" for value, name in self._names.items() for form in _encodings(value)}
+            self._replacements = sorted(forms.items(), key=lambda item: len(item[0]), reverse=True)
+        return self._replacements
+
+
+@lru_cache(maxsize=512)
+def _encodings(secret: str) -> frozenset[str]:
+    """The secret as it may turn up in a page, a URL, a header, a JSON body or a shell command."""
+    quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret), quote(secret, safe="/:?&=@!$'()*+,;~")}
+    quoted |= {re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), text) for text in quoted}
+    quoted |= {quote(text, safe="") for text in quoted}
+    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    escaped |= {text.replace("/", "\\/") for text in escaped}
+    escaped |= {re.sub(r"[<>&'\"+=]", lambda found: f"\\u{ord(found[0]):04x}", secret)}
+    escaped |= {re.sub(r"[<>&'\"+=]", lambda found: f"\\u{ord(found[0]):04X}", secret)}
+    pages = {html.escape(secret), html.escape(secret, quote=False)}
+    pages |= {text.replace("&#x27;", other) for text in pages for other in ("&#39;", "&#039;", "&apos;")}
+    pages |= {text.replace("&quot;", "&#34;") for text in pages} | {"".join(f"&#{ord(c)};" for c in secret)}
+    data = secret.encode("utf-8", "replace")
+    encoded = {form for shift in range(3) for form in _base64_forms(data, shift)} | {data.hex(), data.hex().upper()}
+    return frozenset(
+        form for form in {secret} | quoted | escaped | pages | encoded if len(form) >= min(SHORTEST_SECRET, len(secret))
+    )
+
+
+def _base64_forms(data: bytes, shift: int) -> Iterator[str]:
+    """What of base64 is the same wherever `data` stands `shift` bytes (mod 3) into what was encoded."""
+    whole = (shift + len(data)) // 3 * 3
+    start = (0, 2, 3)[shift]
+    text = base64.b64encode(b"\0" * shift + data).decode()
+    inner = text[start : whole // 3 * 4]
+    if shift == 0:
+        yield text
+        yield text.rstrip("=")
+        yield base64.urlsafe_b64encode(data).decode().rstrip("=")
+    if len(inner) >= SHORTEST_SECRET:
+        yield inner
+        yield inner.replace("+", "-").replace("/", "_")
+
+
+def curl_command(
+    method: str,
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    masker: Masker,
+    options: Iterable[str] = (),
+) -> str:
+    """The command that repeats a request: named secrets as "$VARIABLES", the others and all cookies masked."""
+    words = ["curl", "-sS", *(_shell(option, masker) for option in options)]
+    if method == "HEAD":
+        words.append("--head")
+    elif method != ("POST" if body else "GET"):
+        words += ["-X", _shell(method, masker)]
+    for name, value in headers:
+        if name.lower() in ("host", "content-length", "connection", "transfer-encoding"):
+            continue
+        if name.lower() == "accept-encoding":
+            words.append("--compressed")
+            continue
+        words += ["-H", _shell(f"{name}: {_header_value(name, value)}", masker)]
+    if body:
+        words += ["--data-raw", _shell(_body_text(body), masker)]
+    words.append(_shell(url, masker))
+    return " ".join(words)
+
+
+def _header_value(name: str, value: str) -> str:
+    if name.lower() == "cookie":
+        return "; ".join(f"{pair.partition('=')[0].strip()}={MASK}" for pair in value.split(";"))
+    if name.lower() == "x-shopwatch-run":
+        run_id, dot, _ = value.partition(".")
+        return run_id + dot + (MASK if dot else "")
+    return value
+
+
+def _body_text(body: bytes) -> str:
+    text = body[: 4 * _BODY_LIMIT].decode("utf-8", "backslashreplace")
+    return text if len(text) <= _BODY_LIMIT else text[:_BODY_LIMIT] + f"…({len(body)} bytes in all)"
+
+
+def _shell(text: str, masker: Masker) -> str:
+    """One word of a shell command; secrets stand as "$NAME" between the quoted pieces."""
+    words = [f'"${name}"' if name else _quote(piece) for piece, name in masker.pieces(text) if piece or name]
+    return "".join(words) or "''"
+
+
+def _quote(text: str) -> str:
+    """POSIX quoting; control characters as bash's $'…' so that nothing from outside reaches a terminal raw."""
+    if text.isprintable():
+        return shlex.quote(text)
+    escaped = "".join(c if c.isprintable() and c not in "\\'" else f"\\{c}" if c in "\\'" else _ansi_c(c) for c in text)
+    return f"$'{escaped}'"
+
+
+def _ansi_c(character: str) -> str:
+    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    if character in named:
+        return named[character]
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

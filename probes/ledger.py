@@ -1,0 +1,162 @@
+"""What runs made in the shop, and whether it was undone: an append-only file that survives a kill -9.
+
+One JSON object a line. The lines of one `id` tell its story; the last one is where it stands:
+
+    intent   about to be made: written before the request leaves
+    created  made; `value` says what
+    unknown  the request left, and no answer says whether it was made
+    void     nothing was made: the request never left, or the shop refused it
+    undone   cleanup has undone it
+    failed   cleanup could not undo it
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from probes.errors import ProbesError
+
+SETTLED = ("void", "undone")
+COMPACT_AT = 8 << 20  # bytes; then settled entries are dropped from the file
+
+
+class LedgerUnwritable(ProbesError):
+    """The ledger cannot be written, so nothing that `creates` may be sent."""
+
+    permanent = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where one thing stands. `at` is ISO 8601 UTC of the last change. `saved`: what cleanup's templates name,
+    secrets left out."""
+
+    id: str
+    at: str
+    run_id: str
+    journey: str
+    step: str
+    state: str
+    value: str | None = None
+    account: str | None = None
+    saved: Mapping[str, Any] = field(default_factory=dict)
+    detail: str | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.state not in SETTLED
+
+
+class Ledger:
+    """`path` is `.shopwatch/ledger.jsonl`. Several processes may append at once; each write is on disk on return."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._compact_at = COMPACT_AT
+
+    def record(self, entry: Entry, state: str, now: datetime, **changes: Any) -> Entry:
+        """Appends `entry` in its new `state`, and returns it so. Raises LedgerUnwritable."""
+        entry = replace(entry, state=state, at=now.isoformat(), **changes)
+        try:
+            self._append(json.dumps(asdict(entry), ensure_ascii=False, default=str))
+        except OSError as error:
+            raise LedgerUnwritable(f"{self.path}: {error.strerror or error}") from error
+        return entry
+
+    def entries(self) -> list[Entry]:
+        """Every entry as it stands now, oldest first. A line that was torn by a crash is passed over."""
+        try:
+            with self.path.open("rb") as file:
+                return list(_fold(file).values())
+        except FileNotFoundError:
+            return []
+
+    def leftovers(self) -> list[Entry]:
+        """What may still be in the shop: everything neither void nor undone."""
+        return [entry for entry in self.entries() if entry.open]
+
+    def compact(self) -> None:
+        """Rewrites the file without what is settled."""
+        with self._locked() as descriptor, self.path.open("rb") as file:
+            kept = [entry for entry in _fold(file).values() if entry.open]
+            fresh = self.path.with_suffix(".new")
+            with fresh.open("w", encoding="utf-8", opener=_private) as out:
+                out.writelines(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in kept)
+                out.flush()
+                os.fsync(out.fileno())
+            fresh.replace(self.path)
+            _sync_folder(self.path.parent)
+            os.fsync(descriptor)
+
+    def _append(self, line: str) -> None:
+        with self._locked() as descriptor:
+            size = os.fstat(descriptor).st_size
+            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            data = (b"\n" if torn else b"") + line.encode("utf-8", "replace") + b"\n"
+            while data:
+                data = data[os.write(descriptor, data) :]
+            os.fsync(descriptor)
+            if size == 0:
+                _sync_folder(self.path.parent)
+        if size > self._compact_at:
+            self.compact()
+            self._compact_at = max(COMPACT_AT, 2 * self.path.stat().st_size)  # much may be open still
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        descriptor = self._open_locked()
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _open_locked(self) -> int:
+        """The file, open for appending and locked; opened anew where a compaction has just replaced it."""
+        while True:
+            descriptor = self._open()
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                current = self.path.stat().st_ino if self.path.exists() else None
+                if current == os.fstat(descriptor).st_ino:
+                    return descriptor
+            except OSError:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(self.path, flags, 0o600)
+        except FileNotFoundError:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(self.path, flags, 0o600)
+
+
+def _fold(lines: Any) -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    for line in lines:
+        try:
+            entry = Entry(**json.loads(line))
+        except (ValueError, TypeError):  # torn by a crash, or no line of ours
+            continue
+        entries[entry.id] = entry
+    return entries
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
