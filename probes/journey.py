@@ -1,0 +1,130 @@
+"""A journey: the path of a shopper through the shop, as a file says it. The reference for users is docs/journeys.md."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema, model_validator
+
+from probes.duration import Duration, format_duration
+from probes.keys import Keys
+from probes.kinds import Step
+from probes.kinds.base import Later
+from probes.templates import TemplateField, TreeField
+
+_N_OF_M = re.compile(r"(\d{1,3}) of (\d{1,3})")
+
+Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
+
+
+class After(NamedTuple):
+    """`failed` runs among the last `of` raise the alert."""
+
+    failed: int
+    of: int
+
+
+def parse_after(value: Any) -> After:
+    """Reads `2 of 3`; a bare number n is n of n. Raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = f"{value} of {value}"
+    found = _N_OF_M.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f"{value!r} is not N of M, such as 2 of 3")
+    after = After(int(found[1]), int(found[2]))
+    if not 1 <= after.failed <= after.of <= 100:
+        raise ValueError(f"{value!r} cannot be: N is at least 1 and at most M, and M at most 100")
+    return after
+
+
+class AlertRule(Keys):
+    """When runs become an alert. `confirm`: seconds until the next run after a failed one, 0 waits for the interval."""
+
+    after: Annotated[After, BeforeValidator(parse_after), WithJsonSchema({"type": ["string", "integer"]})] = After(2, 3)
+    clear: int = Field(default=2, ge=1, le=100)
+    confirm: Duration = 3.0
+    severity: Severity = "SEV2"
+    degraded: Severity | Literal["none"] = "SEV4"
+
+
+class TlsSettings(Keys):
+    """Files are relative to the journey's folder."""
+
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    verify: bool = True
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if self.key is not None and self.cert is None:
+            raise ValueError("key needs cert: the client's certificate that it belongs to")
+        return self
+
+
+class Account(Keys):
+    """A shopper's account in the shop. Any further key is at hand in templates as `account.KEY`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    user: str = Field(min_length=1)
+    password: str = ""
+
+    def values(self) -> dict[str, Any]:
+        """What templates see as `account`."""
+        return {"user": self.user, "password": self.password, **(self.model_extra or {})}
+
+
+class Journey(Keys):
+    """Durations are in seconds. `file` and `line` say where it was read, for mistakes and reports."""
+
+    name: str = Field(alias="journey", min_length=1, max_length=100)
+    service: str
+    every: Annotated[Duration, Field(gt=0)]
+    timeout: Annotated[Duration, Field(gt=0)] = 30.0
+    base: str | None = None
+    labels: dict[str, str] = {}
+    mutates: Literal["none", "cart", "authorize", "order"] = "none"
+    accounts: list[Account] = []
+    headers: dict[str, TemplateField] = {}
+    hosts: list[str] = []
+    tls: TlsSettings | None = None
+    proxy: Later = None
+    vars: dict[str, TreeField] = {}
+    steps: list[Step] = Field(min_length=1)
+    cleanup: list[Step] = []
+    alert: AlertRule = AlertRule()
+
+    _file: Path = PrivateAttr(default=Path())
+    _line: int = PrivateAttr(default=1)
+
+    @property
+    def file(self) -> Path:
+        return self._file
+
+    @property
+    def line(self) -> int:
+        return self._line
+
+    @model_validator(mode="after")
+    def _waits(self) -> Self:
+        for step in self.steps:
+            if step.within is not None and step.within > self.timeout:
+                raise ValueError(
+                    f"within {format_duration(step.within)} of the step {step.name!r} is longer than "
+                    f"the whole run's timeout, {format_duration(self.timeout)}: raise timeout"
+                )
+        return self
+
+    def start(self, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """The context in which a run's templates are rendered.
+
+        `fixed`: account, run_id, now, uuid. The values of `vars` are at hand as `vars.NAME` and as `NAME`.
+        """
+        context = dict(fixed)
+        values: dict[str, Any] = {}
+        context["vars"] = values
+        for name, tree in self.vars.items():
+            values[name] = context[name] = tree.render(context)
+        return context

@@ -1,0 +1,62 @@
+"""`get`, `post`, `put`, `patch`, `delete`, `head`: one request, sent as written."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from probes.duration import Duration
+from probes.expect import Expect
+from probes.keys import Keys
+from probes.kinds.base import Kind
+from probes.saving import Save, SaveName
+from probes.templates import TemplateField, Tree, TreeField
+
+if TYPE_CHECKING:
+    from probes.kinds import Step
+
+VERBS = ("get", "post", "put", "patch", "delete", "head")
+ANSWER_KEYS = frozenset({"headers", "follow", "expect", "save", "until", "within", "poll", "creates"})
+EXPECTATIONS = frozenset({"status", "header", "cookie", "body", "json", "html", "slower_than"})
+
+
+class HttpKeys(Keys):
+    """The keys of a request and of what is done with its answer."""
+
+    get: TemplateField | None = None
+    post: TemplateField | None = None
+    put: TemplateField | None = None
+    patch: TemplateField | None = None
+    delete: TemplateField | None = None
+    head: TemplateField | None = None
+    query: dict[str, TreeField] = {}
+    headers: dict[str, TemplateField] = {}
+    form: dict[str, TreeField] | None = None
+    json_: TreeField | None = Field(default=None, alias="json")
+    body: TemplateField | None = None
+    follow: bool = False
+    expect: Expect | None = None
+    save: dict[SaveName, Save] = {}
+    until: Expect | None = None
+    within: Annotated[Duration, Field(gt=0)] | None = None
+    poll: Annotated[Duration, Field(gt=0)] = 1.0
+    creates: TemplateField | None = None
+
+
+def name_of(step: "Step") -> str:
+    return f"{step.verb} {step.url.source}"
+
+
+def check(step: "Step") -> None:
+    """Raises ValueError where keys contradict each other."""
+    bodies = [key for key in ("form", "json", "body") if key in step.keys_given]
+    if len(bodies) > 1:
+        raise ValueError(f"a request has one body: {' and '.join(bodies)} exclude each other")
+    if bodies and step.method in ("GET", "HEAD"):
+        raise ValueError(f"{step.verb} sends no body: use post, put or patch, or put the values under query")
+
+
+def has_body(step: "Step") -> bool:
+    return step.form is not None or isinstance(step.json_, Tree) or step.body is not None
+
+
+KIND = Kind("http", VERBS, ANSWER_KEYS | {"query", "form", "json", "body"}, EXPECTATIONS, name_of=name_of, check=check)

@@ -1,0 +1,52 @@
+"""`save`: what a step keeps of an answer for the steps after it."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from probes.keys import Keys
+from probes.page import SelectorText
+from probes.templates import TreeField
+
+KINDS = ("json", "html", "header", "cookie", "regex", "status")
+PathText = Annotated[str, Field(min_length=1)]
+SaveName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class Save(Keys):
+    """Exactly one kind. `default` stands in where nothing is found (without it the step fails)."""
+
+    json_: PathText | None = Field(default=None, alias="json")
+    html: SelectorText | None = None
+    attr: str | None = None
+    header: str | None = None
+    cookie: str | None = None
+    regex: str | None = None
+    status: bool = False
+    default: TreeField | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keyword(cls, data: Any) -> Any:
+        return {"status": True} if data == "status" else data
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if len(self.kinds) != 1:
+            raise ValueError(f"say one of {', '.join(KINDS)}: where the value comes from")
+        if self.attr is not None and self.html is None:
+            raise ValueError("attr belongs to html: the attribute of which element?")
+        return self
+
+    @property
+    def kinds(self) -> list[str]:
+        return [kind for kind in KINDS if ("json_" if kind == "json" else kind) in self.model_fields_set]
+
+    @property
+    def kind(self) -> str:
+        """Where the value comes from: one of KINDS."""
+        return self.kinds[0]
+
+    @property
+    def has_default(self) -> bool:
+        return "default" in self.model_fields_set
