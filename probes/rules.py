@@ -1,0 +1,269 @@
+"""Results in, alerts out. Pure: the history of one journey and the time of day are handed in, alerts are handed back.
+
+Down: `after` n of the last m runs were down. Degraded: as many were not up and the newest works, but slowly. While a
+journey is down it is not also degraded. An alert ends after `clear` runs in a row that are not of its kind.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from probes.alert import Alert
+from probes.result import Outcome, Result
+
+DOWN = "JourneyDown"
+DEGRADED = "JourneyDegraded"
+DEFAULT_SEVERITY = "SEV2"
+RESEND = timedelta(seconds=30)
+HOLD = 4  # an alert that is not repeated for this many resend periods has lost its source, as in Prometheus
+REPEATS_OF_THE_END = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))  # after the end itself
+_TICK = timedelta(milliseconds=1)
+
+
+class AlertRule(Protocol):
+    """The `alert:` part of a journey file."""
+
+    @property
+    def after(self) -> tuple[int, int]: ...
+    @property
+    def clear(self) -> int: ...
+    @property
+    def confirm(self) -> float: ...
+    @property
+    def severity(self) -> str | None: ...
+    @property
+    def degraded(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """The defaults of an `AlertRule`. `confirm` is in seconds; `degraded` None means slowness raises nothing."""
+
+    after: tuple[int, int] = (2, 3)
+    clear: int = 2
+    confirm: float = 3.0
+    severity: str | None = DEFAULT_SEVERITY
+    degraded: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An alert that is firing. `sent_at`: when it was last handed out, None if it is due now."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    sent_at: datetime | None = None
+
+    def alert(self, now: datetime, resend: timedelta) -> Alert:
+        return Alert(self.labels, self.starts_at, now + HOLD * resend, self.annotations)
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """An alert that ended, kept while its end is still to be repeated; `repeats` have been handed out so far."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    ends_at: datetime
+    repeats: int = 0
+
+    def alert(self) -> Alert:
+        return Alert(self.labels, self.starts_at, self.ends_at, self.annotations)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    outcome: Outcome
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JourneyState:
+    """All that the rules remember of a journey. `history`: oldest first, only as long as the rule looks back.
+
+    `elsewhere`: the last run, while down, failed in a step of this other service, since then.
+    """
+
+    history: tuple[Run, ...] = ()
+    down: Open | None = None
+    degraded: Open | None = None
+    elsewhere: tuple[str, datetime] | None = None
+    over: tuple[Over, ...] = ()
+
+    @property
+    def firing(self) -> tuple[Open, ...]:
+        return tuple(alert for alert in (self.down, self.degraded) if alert is not None)
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing here that a fresh state would not do as well."""
+        return not self.firing and not self.over and all(run.outcome is Outcome.UP for run in self.history)
+
+
+def judge(
+    rule: AlertRule, state: JourneyState, result: Result, now: datetime, *, resend: timedelta = RESEND
+) -> tuple[JourneyState, list[Alert], float | None]:
+    """The new state, the alerts to send now (firing ones first), and seconds until a confirming run, if one matters."""
+    before = state
+    keep = max(rule.after[1], rule.clear)
+    state = replace(state, history=(*state.history, Run(result.outcome, result.started_at))[-keep:])
+    state = _judge_down(rule, state, result, now)
+    state = _judge_degraded(rule, state, result, now)
+    fresh = [alert for alert in state.firing if alert.sent_at is None]
+    alerts = [alert.alert(now, resend) for alert in fresh]
+    alerts += [alert.alert() for alert in state.over if alert not in before.over]
+    return _sent(state, fresh, now), alerts, _confirm_in(rule, state)
+
+
+def due(state: JourneyState, now: datetime, *, resend: timedelta = RESEND) -> tuple[JourneyState, list[Alert]]:
+    """What is to be said again at this moment: alerts that still fire, and ends that may have been missed."""
+    again = [a for a in state.firing if a.sent_at is None or not timedelta(0) <= now - a.sent_at < resend]
+    alerts = [alert.alert(now, resend) for alert in again]
+    over = []
+    for ended in state.over:
+        if now - ended.ends_at >= REPEATS_OF_THE_END[ended.repeats]:
+            alerts.append(ended.alert())
+            ended = replace(ended, repeats=ended.repeats + 1)
+        if ended.repeats < len(REPEATS_OF_THE_END):
+            over.append(ended)
+    if not alerts:
+        return state, alerts
+    return replace(_sent(state, again, now), over=tuple(over)), alerts
+
+
+def _judge_down(rule: AlertRule, state: JourneyState, result: Result, now: datetime) -> JourneyState:
+    if state.down is not None:
+        return _still_down(rule, state, state.down, result, now)
+    if result.outcome is not Outcome.DOWN:
+        return state
+    failed = [run for run in state.history[-rule.after[1] :] if run.outcome is Outcome.DOWN]
+    if len(failed) < rule.after[0]:
+        return state
+    labels = _labels(DOWN, rule.severity or DEFAULT_SEVERITY, result)
+    state = _raise(state, "down", labels, result, since=failed[0].at, now=now)
+    return _end(state, "degraded", now)  # after the raising, so that nobody sees a moment without an alert
+
+
+def _still_down(rule: AlertRule, state: JourneyState, firing: Open, result: Result, now: datetime) -> JourneyState:
+    if result.outcome is not Outcome.DOWN:
+        state = replace(state, elsewhere=None)
+        since = list(_after_the_last(Outcome.DOWN, state.history))
+        if len(since) < rule.clear:
+            return state
+        return replace(_end(state, "down", now), history=tuple(since))
+    labels = _labels(DOWN, rule.severity or DEFAULT_SEVERITY, result)
+    if labels == firing.labels:
+        return replace(state, down=replace(firing, annotations=_annotations(result)), elsewhere=None)
+    first_seen = result.started_at
+    if {**labels, "service": ""} == {**firing.labels, "service": ""}:
+        if state.elsewhere is None or state.elsewhere[0] != labels["service"]:
+            return replace(state, elsewhere=(labels["service"], result.started_at))
+        first_seen = state.elsewhere[1]
+    state = replace(_end(state, "down", now), elsewhere=None)  # another service twice, or the file was edited
+    return _raise(state, "down", labels, result, since=first_seen, now=now)
+
+
+def _judge_degraded(rule: AlertRule, state: JourneyState, result: Result, now: datetime) -> JourneyState:
+    if state.down is not None:
+        return state
+    if state.degraded is not None:
+        return _still_degraded(rule, state, state.degraded, result, now)
+    if rule.degraded is None or result.outcome is not Outcome.DEGRADED:
+        return state
+    slow = [run for run in state.history[-rule.after[1] :] if run.outcome is not Outcome.UP]
+    if len(slow) < rule.after[0]:
+        return state
+    return _raise(state, "degraded", _labels(DEGRADED, rule.degraded, result), result, since=slow[0].at, now=now)
+
+
+def _still_degraded(rule: AlertRule, state: JourneyState, firing: Open, result: Result, now: datetime) -> JourneyState:
+    if rule.degraded is None or _trailing_up(state.history) >= rule.clear:
+        return replace(_end(state, "degraded", now), history=state.history[-1:])
+    if result.outcome is not Outcome.DEGRADED:
+        return state
+    labels = _labels(DEGRADED, rule.degraded, result)
+    if {**labels, "service": ""} == {**firing.labels, "service": ""}:  # the slowest step wanders; the alert does not
+        return replace(state, degraded=replace(firing, annotations=_annotations(result)))
+    return _raise(_end(state, "degraded", now), "degraded", labels, result, since=result.started_at, now=now)
+
+
+def _raise(
+    state: JourneyState, kind: str, labels: Mapping[str, str], result: Result, *, since: datetime, now: datetime
+) -> JourneyState:
+    """An alert that comes back after its end is a new one: it must not start inside the old one's time."""
+    ends = [ended.ends_at for ended in state.over if ended.labels == labels]
+    starts_at = max([min(since, now), *(end + _TICK for end in ends)])
+    firing = Open(labels, _annotations(result), starts_at)
+    over = tuple(ended for ended in state.over if ended.labels != labels)
+    return replace(state, **{kind: firing}, over=over)  # type: ignore[arg-type]
+
+
+def _end(state: JourneyState, kind: str, now: datetime) -> JourneyState:
+    firing: Open | None = getattr(state, kind)
+    if firing is None:
+        return state
+    ended = Over(firing.labels, firing.annotations, firing.starts_at, max(now, firing.starts_at + _TICK))
+    return replace(state, **{kind: None}, over=(*state.over, ended))  # type: ignore[arg-type]
+
+
+def _sent(state: JourneyState, alerts: list[Open], now: datetime) -> JourneyState:
+    down = replace(state.down, sent_at=now) if state.down in alerts and state.down else state.down
+    degraded = replace(state.degraded, sent_at=now) if state.degraded in alerts and state.degraded else state.degraded
+    return replace(state, down=down, degraded=degraded)
+
+
+def _confirm_in(rule: AlertRule, state: JourneyState) -> float | None:
+    """Undecided: a failure seen lately and k more failures from now would, together, raise the alert."""
+    needed, window = rule.after
+    if rule.confirm <= 0 or state.down is not None:
+        return None
+    for more in range(1, window):
+        seen = sum(run.outcome is Outcome.DOWN for run in state.history[-(window - more) :])
+        if seen and seen + more >= needed:
+            return rule.confirm
+    return None
+
+
+def _after_the_last(outcome: Outcome, history: tuple[Run, ...]) -> Iterator[Run]:
+    last = max((i for i, run in enumerate(history) if run.outcome is outcome), default=-1)
+    return iter(history[last + 1 :])
+
+
+def _trailing_up(history: tuple[Run, ...]) -> int:
+    bad = max((i for i, run in enumerate(history) if run.outcome is not Outcome.UP), default=-1)
+    return len(history) - bad - 1
+
+
+def _labels(name: str, severity: str, result: Result) -> dict[str, str]:
+    failed = result.failed
+    labels = {
+        **result.labels,
+        "alertname": name,
+        "journey": result.journey,
+        "service": failed.service if failed else result.service,
+        "severity": severity,
+        "location": result.location,
+    }
+    return {key: value for key, value in labels.items() if value}  # to Alertmanager an empty label is none
+
+
+def _annotations(result: Result) -> dict[str, str]:
+    failed = result.failed
+    if failed is None:
+        return {"summary": f"{result.journey} is {result.outcome}", "run": result.run_id}
+    reason = str(failed.reason) if failed.reason else ""
+    what = f"{result.journey} is {result.outcome} at “{failed.name}”" + (f": {reason}" if reason else "")
+    texts = {
+        "summary": what + (f" (expected {failed.expected})" if failed.expected else ""),
+        "step": failed.name,
+        "reason": reason,
+        "expected": failed.expected,
+        "seen": failed.seen,
+        "run": result.run_id,
+        "runbook": result.labels.get("runbook"),
+        "curl": failed.curl,
+    }
+    return {key: text for key, text in texts.items() if text}
