@@ -1,0 +1,152 @@
+"""What the prober needs to know of `shopwatch.yaml`: the shop, its services, environments and limits.
+
+`incident.settings.Settings` is the whole file.
+"""
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from probes.duration import Duration, parse_duration
+
+Mutates = Literal["none", "cart", "authorize", "order"]
+MUTATES: tuple[Mutates, ...] = ("none", "cart", "authorize", "order")  # how deep a run writes, ascending
+
+
+class Strict(BaseModel):
+    """Base of everything that is read from a file: an unknown key is a mistake, and nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+
+
+def zone(name: str) -> str:
+    """The name of a time zone that this machine knows. Raises ValueError."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f'"{name}" is no time zone: write one such as Europe/Berlin or UTC') from None
+    return name
+
+
+def web_address(text: str) -> str:
+    """An http or https URL with a host. Raises ValueError."""
+    try:
+        url = urlsplit(text)
+        good = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        good = False
+    if not good or any(character.isspace() for character in text):
+        raise ValueError(f'"{text}" is not an address: write one such as https://shop.example')
+    return text
+
+
+def _name(text: str) -> str:
+    if not text or len(text) > 64 or not all(c.isalnum() or c in "-_." for c in text) or not text[0].isalnum():
+        raise ValueError(f'"{text}" is not a name: letters, digits, "-", "_" and ".", at most 64')
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+TimeZone = Annotated[str, AfterValidator(zone)]
+WebAddress = Annotated[str, AfterValidator(web_address)]
+Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
+SEVERITIES: tuple[Severity, ...] = ("SEV1", "SEV2", "SEV3", "SEV4")  # worst first
+
+
+Positive = Annotated[Duration, Field(gt=0)]
+"""A duration that is more than zero."""
+
+
+class Shop(Strict):
+    name: Title
+    url: WebAddress | None = None
+    time_zone: TimeZone = "UTC"
+    languages: tuple[Literal["en", "zh"], ...] = Field(default=("en",), min_length=1)
+
+
+class Service(Strict):
+    """`needs`: services without which this one cannot work. `public`: shown on the status page."""
+
+    title: Title
+    title_zh: Title | None = None
+    group: Title | None = None
+    needs: tuple[str, ...] = ()
+    public: bool = True
+    orders_per_minute: float | None = Field(default=None, ge=0)
+
+
+class EnvironmentSettings(Strict):
+    """A deployment of the shop besides the practice shop. Drills run there only where `drills` says `allowed`."""
+
+    base: WebAddress
+    drills: Literal["allowed", "forbidden"] = "forbidden"
+
+
+class Retention(Strict):
+    """How long results are kept: seconds in the model, durations in the file."""
+
+    runs: Positive = parse_duration("14d")
+    failures: Positive = parse_duration("90d")
+    rollups: Positive = parse_duration("400d")
+
+
+class Limits(Strict):
+    """`mutates`: no run goes deeper than this, whatever its journey says."""
+
+    max_leftovers: int = Field(default=20, ge=0)
+    mutates: Mutates = "order"
+    retention: Retention = Retention()
+
+
+class ShopSettings(BaseModel):
+    """The part of `shopwatch.yaml` that probes read; services in the order of the shopper's path."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    shop: Shop
+    services: dict[Name, Service] = Field(min_length=1)
+    environments: dict[Name, EnvironmentSettings] = Field(default_factory=dict)
+    limits: Limits = Limits()
+
+    def all_needs(self, service: str) -> frozenset[str]:
+        """Every service that this one cannot work without, directly or through others; empty for an unknown one."""
+        found: set[str] = set()
+        waiting = [service]
+        while waiting:
+            known = self.services.get(waiting.pop())
+            fresh = [name for name in (known.needs if known else ()) if name not in found]
+            found.update(fresh)
+            waiting.extend(fresh)
+        return frozenset(found - {service})
+
+
+def needs_cycle(services: Any) -> list[str] | None:
+    """The names along a circle of `needs`, the first one again at the end; None where there is none.
+
+    Takes raw data from the file, whatever it holds.
+    """
+    graph = {
+        name: [need for need in item["needs"] if isinstance(need, str)]
+        for name, item in (services.items() if isinstance(services, dict) else ())
+        if isinstance(item, dict) and isinstance(item.get("needs"), list)
+    }
+    done: set[str] = set()
+    for start in graph:
+        if circle := _walk(graph, start, [], done):
+            return circle
+    return None
+
+
+def _walk(graph: dict[str, list[str]], name: str, trail: list[str], done: set[str]) -> list[str] | None:
+    if name in trail:
+        return [*trail[trail.index(name) :], name]
+    if name in done:
+        return None
+    for need in graph.get(name, ()):
+        if circle := _walk(graph, need, [*trail, name], done):
+            return circle
+    done.add(name)
+    return None
