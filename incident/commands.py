@@ -1,0 +1,388 @@
+"""`shopwatch run`, `init`, `alert`, `incident`, `token`. What is heavy is imported by the command that needs it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from incident.screen import Shopwatch, acknowledged, done, print_events, print_incident, short, table_or
+from probes.terminal import clean, emit_json, fail, json_option, local_time, workspace_dir
+
+SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
+STATUSES = ("investigating", "identified", "monitoring", "resolved")
+ROLES = ("viewer", "responder", "commander", "admin", "source")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+url_option = click.option(
+    "--url", metavar="URL", help="The Shopwatch to talk to. Default: $SHOPWATCH_URL, else http://127.0.0.1:8470."
+)
+
+
+def _number(text: str) -> int:
+    """The number of an incident: `12` or `#12`."""
+    digits = text.removeprefix("#")
+    if not digits.isdecimal() or not 0 < int(digits) < 2**31:
+        raise click.BadParameter(f"{text!r} is not the number of an incident: write 12 or #12")
+    return int(digits)
+
+
+number_argument = click.argument("number", metavar="N", type=_number)
+text_argument = click.argument("words", metavar="TEXT", nargs=-1, required=True)
+why_argument = click.argument("words", metavar="[TEXT]", nargs=-1)
+
+
+def talking(command: _Command) -> _Command:
+    """Adds `--url` and `--json`: for commands that talk to a running Shopwatch."""
+    return url_option(json_option(command))
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Default: `listen.port` of shopwatch.yaml. 0 takes a free one."
+)
+@click.option("--database", metavar="URL", help="An SQLAlchemy URL. Default: SQLite in the workspace's .shopwatch/.")
+def run(port: int | None, database: str | None) -> None:
+    """Start Shopwatch: probes, alerts, incidents, status page. Ctrl-C ends it.
+
+    \b
+    Example:
+      shopwatch -w myshop run --port 8470
+    """
+    from incident.daemon import main
+
+    main(workspace_dir(), port, database)
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+def init(directory: Path) -> None:
+    """Write a workspace to start from into DIR, which must be new or empty.
+
+    \b
+    Example:
+      shopwatch init myshop && shopwatch -w myshop check
+    """
+    from incident.errors import IncidentError
+    from incident.starter import write
+    from probes.errors import ProbesError
+
+    try:
+        write(directory)
+    except (IncidentError, ProbesError, OSError) as error:
+        fail(str(error))
+    shown = clean(str(directory))
+    click.echo(f"A workspace is in {shown}. Read {shown}/shopwatch.yaml, then:")
+    click.echo(f"  shopwatch -w {shown} check\n  shopwatch -w {shown} run")
+
+
+@click.group()
+def alert() -> None:
+    """See what is firing."""
+
+
+@alert.command("list")
+@click.option(
+    "--filter", "filters", metavar="MATCHER", multiple=True, help="""Such as 'service="payment"'; repeatable."""
+)
+@talking
+def alert_list(filters: tuple[str, ...], url: str | None, as_json: bool) -> None:
+    """List the alerts that fire now.
+
+    \b
+    Example:
+      shopwatch alert list --filter service=payment
+    """
+    alerts = Shopwatch(url).get("/api/v2/alerts", filter=list(filters))
+    if as_json:
+        emit_json(alerts)
+        return
+    rows = [_alert_row(item) for item in sorted(alerts, key=lambda item: item["startsAt"])]
+    table_or(("SINCE", "SEVERITY", "SERVICE", "ALERT", "WHAT"), rows, "Nothing fires.")
+
+
+def _alert_row(item: dict[str, Any]) -> tuple[str, ...]:
+    labels, notes = item["labels"], item["annotations"]
+    name = " ".join(filter(None, (labels.get("alertname"), labels.get("journey"))))
+    words = notes.get("summary") or notes.get("description") or ""
+    return (local_time(item["startsAt"]), labels.get("severity", ""), labels.get("service", ""), name, short(words))
+
+
+@click.group()
+def incident() -> None:
+    """Work on incidents. `shopwatch ack 12` is short for `shopwatch incident ack 12`; so for the others that change."""
+
+
+@incident.command("list")
+@click.option("--all", "everything", is_flag=True, help="Resolved ones too.")
+@talking
+def incident_list(everything: bool, url: str | None, as_json: bool) -> None:
+    """List the open incidents, the newest first.
+
+    \b
+    Example:
+      shopwatch incident list --all
+    """
+    incidents = Shopwatch(url).get("/api/v1/incidents", all="true" if everything else None)
+    if as_json:
+        emit_json(incidents)
+        return
+    rows = [
+        (
+            f"#{i['number']}",
+            i["severity"],
+            i["status"],
+            i["service"],
+            local_time(i["opened_at"]),
+            acknowledged(i),
+            short(i["title"]),
+        )
+        for i in incidents
+    ]
+    nothing = "No incidents." if everything else "No incident is open."
+    table_or(("N", "SEVERITY", "STATUS", "SERVICE", "OPENED", "ACK", "TITLE"), rows, nothing)
+
+
+@incident.command()
+@number_argument
+@talking
+def show(number: int, url: str | None, as_json: bool) -> None:
+    """Show one incident with its latest events.
+
+    \b
+    Example:
+      shopwatch incident show 12
+    """
+    client = Shopwatch(url)
+    found = client.get(f"/api/v1/incidents/{number}")
+    if as_json:
+        emit_json(found)
+        return
+    print_incident(found)
+    events = client.get(f"/api/v1/incidents/{number}/timeline")
+    if len(events) > 10:
+        click.echo(f"  … {len(events) - 10} earlier events: shopwatch timeline {number}")
+    print_events(events[-10:])
+
+
+@incident.command()
+@number_argument
+@click.option("--after", metavar="SEQ", type=click.IntRange(0), help="Only the events after this one.")
+@talking
+def timeline(number: int, after: int | None, url: str | None, as_json: bool) -> None:
+    """Show all that happened in an incident, in order.
+
+    \b
+    Example:
+      shopwatch timeline 12
+    """
+    events = Shopwatch(url).get(f"/api/v1/incidents/{number}/timeline", after=after)
+    if as_json:
+        emit_json(events)
+        return
+    print_events(events)
+
+
+@incident.command("open")
+@click.argument("words", metavar="TITLE", nargs=-1, required=True)
+@click.option("--service", metavar="NAME", help="The service that is in trouble, as in shopwatch.yaml.")
+@click.option("--severity", type=click.Choice(SEVERITIES, case_sensitive=False), help="Default: SEV3.")
+@click.option("--note", metavar="TEXT", help="What is known so far.")
+@talking
+def open_(
+    *,
+    words: tuple[str, ...],
+    service: str | None,
+    severity: str | None,
+    note: str | None,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Open an incident by hand.
+
+    \b
+    Example:
+      shopwatch incident open --service payment --severity SEV2 Cards are declined
+    """
+    args = {"title": " ".join(words), "service": service, "severity": severity, "text": note}
+    found = Shopwatch(url).call(
+        "POST", "/api/v1/incidents", {name: value for name, value in args.items() if value is not None}
+    )
+    done(found, as_json, "opened")
+
+
+@incident.command()
+@number_argument
+@talking
+def ack(number: int, url: str | None, as_json: bool) -> None:
+    """Acknowledge: I have seen it and am on it.
+
+    \b
+    Example:
+      shopwatch ack 12
+    """
+    found = Shopwatch(url).act(number, "ack")
+    by = found.get("acknowledged_by") or "somebody"
+    done(found, as_json, f"acknowledged (first by {by}, {local_time(found['acknowledged_at'])})")
+
+
+@incident.command()
+@number_argument
+@text_argument
+@talking
+def note(number: int, words: tuple[str, ...], url: str | None, as_json: bool) -> None:
+    """Write an internal note into the timeline.
+
+    \b
+    Example:
+      shopwatch note 12 The provider sees time-outs too
+    """
+    done(Shopwatch(url).act(number, "note", text=" ".join(words)), as_json, "noted")
+
+
+@incident.command()
+@number_argument
+@text_argument
+@click.option("--public", is_flag=True, help="For the status page too.")
+@click.option("--status", type=click.Choice(STATUSES), help="Set the status along with it.")
+@click.option("--zh", "text_zh", metavar="TEXT", help="The same in Chinese, for /zh/.")
+@talking
+def update(
+    *,
+    number: int,
+    words: tuple[str, ...],
+    public: bool,
+    status: str | None,
+    text_zh: str | None,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Tell people how it stands.
+
+    \b
+    Example:
+      shopwatch update 12 --public --status identified Card payments fail; we are switching providers
+    """
+    found = Shopwatch(url).act(number, "update", text=" ".join(words), public=public, status=status, text_zh=text_zh)
+    done(found, as_json, "updated, on the status page too" if public else "updated")
+
+
+@incident.command()
+@number_argument
+@click.argument("role", type=click.Choice(("commander", "communications", "scribe")))
+@click.argument("who")
+@talking
+def assign(number: int, role: str, who: str, url: str | None, as_json: bool) -> None:
+    """Give somebody a role.
+
+    \b
+    Example:
+      shopwatch assign 12 commander lead
+    """
+    done(Shopwatch(url).act(number, "assign", role=role, who=who), as_json, f"{role} is {who}")
+
+
+@incident.command()
+@number_argument
+@click.argument("severity", metavar="SEVn", type=click.Choice(SEVERITIES, case_sensitive=False))
+@why_argument
+@talking
+def sev(number: int, severity: str, words: tuple[str, ...], url: str | None, as_json: bool) -> None:
+    """Set the severity, SEV1 (worst) to SEV4, with a reason if you like.
+
+    \b
+    Example:
+      shopwatch sev 12 SEV1 No order comes through
+    """
+    done(Shopwatch(url).act(number, "sev", severity=severity, text=" ".join(words) or None), as_json, f"is {severity}")
+
+
+@incident.command()
+@number_argument
+@why_argument
+@talking
+def resolve(number: int, words: tuple[str, ...], url: str | None, as_json: bool) -> None:
+    """Close an incident that is over.
+
+    \b
+    Example:
+      shopwatch resolve 12 The provider rolled back
+    """
+    done(Shopwatch(url).act(number, "resolve", text=" ".join(words) or None), as_json, "resolved")
+
+
+@incident.command()
+@number_argument
+@why_argument
+@talking
+def reopen(number: int, words: tuple[str, ...], url: str | None, as_json: bool) -> None:
+    """Open a resolved incident again.
+
+    \b
+    Example:
+      shopwatch reopen 12 It is back
+    """
+    done(Shopwatch(url).act(number, "reopen", text=" ".join(words) or None), as_json, "open again")
+
+
+@click.group()
+def token() -> None:
+    """Let people and alert sources in. A token is shown once, when it is made, and kept as a hash."""
+
+
+@token.command("create")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="`source` is for systems that send alerts.")
+@talking
+def token_create(name: str, role: str, url: str | None, as_json: bool) -> None:
+    """Make a token.
+
+    \b
+    Example:
+      shopwatch token create lead --role commander
+      shopwatch token create prometheus --role source
+    """
+    made = Shopwatch(url).call("POST", "/api/v1/tokens", {"name": name, "role": role})
+    if as_json:
+        emit_json(made)
+        return
+    click.echo(made["token"])
+    click.echo("This is shown only now. Use it as $SHOPWATCH_TOKEN, or as `Authorization: Bearer TOKEN`.", err=True)
+
+
+@token.command("list")
+@talking
+def token_list(url: str | None, as_json: bool) -> None:
+    """List the tokens, without their secrets.
+
+    \b
+    Example:
+      shopwatch token list
+    """
+    tokens = Shopwatch(url).get("/api/v1/tokens")
+    if as_json:
+        emit_json(tokens)
+        return
+    rows = [
+        (item["name"], item["role"], local_time(item["created_at"]), local_time(item["revoked_at"])) for item in tokens
+    ]
+    table_or(("NAME", "ROLE", "CREATED", "REVOKED"), rows, "No tokens.")
+
+
+@token.command("revoke")
+@click.argument("name")
+@talking
+def token_revoke(name: str, url: str | None, as_json: bool) -> None:
+    """Make a token useless, at once.
+
+    \b
+    Example:
+      shopwatch token revoke lead
+    """
+    from urllib.parse import quote
+
+    answer = Shopwatch(url).call("DELETE", f"/api/v1/tokens/{quote(name, safe='')}")
+    if as_json:
+        emit_json(answer)
+    else:
+        click.echo(f"The token {clean(name)} is revoked.")

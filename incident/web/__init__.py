@@ -1,0 +1,1 @@
+"""The HTTP surface of Shopwatch: status page, alert intake, JSON API, metrics."""
