@@ -1,0 +1,7 @@
+"""The errors of this package. The text of each is written for the user who will read it."""
+
+
+class DrillsError(Exception):
+    """Base of every error raised on purpose in `drills`. `permanent`: whether trying the same again cannot help."""
+
+    permanent: bool = True

@@ -1,0 +1,1 @@
+"""A shop, its payment provider, its carrier and a Slack to practise on: small, honest, and breakable on purpose."""
