@@ -43,11 +43,13 @@ class WorkspaceInvalid(ProbesError):
 
 
 class Wrong(ValueError):
-    """Raised by validators that can also say how to mend it: `hint` lands in `Mistake.hint`."""
+    """Raised by validators that can say more than pydantic: `hint` is how to mend it, `at` the way to the value from
+    what the validator was given (a validator of a whole model knows better than its first line)."""
 
-    def __init__(self, problem: str, hint: str | None = None) -> None:
+    def __init__(self, problem: str, hint: str | None = None, at: Loc = ()) -> None:
         super().__init__(problem)
         self.hint = hint
+        self.at = at
 
 
 def errors(mistakes: Iterable[Mistake]) -> list[Mistake]:

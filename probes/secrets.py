@@ -124,7 +124,7 @@ class Environment:
         report(
             loc,
             f"${{{name}}} is not set",
-            f"set {name} or {name}_FILE in the environment, or write ${{{name}:-default}}",
+            f"set it, or {name}_FILE, in the environment",
         )
         return found[0]
 

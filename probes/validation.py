@@ -60,7 +60,9 @@ def validate(model: type[M], document: "Document", mistakes: list[Mistake]) -> M
 def _report(
     model: type[BaseModel], document: "Document", item: Any, mistakes: list[Mistake], seen: set[tuple[Loc, str]]
 ) -> None:
-    kind, loc = item["type"], _in_file(item["loc"], document.data, item["type"])
+    kind = item["type"]
+    at = getattr(item.get("ctx", {}).get("error"), "at", ())
+    loc = _in_file((*item["loc"], *at), document.data, kind)
     if any(loc[: len(place)] == place for place in document.unresolved):
         return  # its variable is missing, which has been said
     problem, hint = _words(kind, item, model, loc, document.data)

@@ -1,0 +1,110 @@
+"""Everything that `check` looks at: the whole workspace, every mistake at once."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drills.loading import SHIPPED_JOURNEYS, Surroundings, load_drills
+from incident.settings import read_settings
+from probes.lint import lint
+from probes.mistakes import Mistake
+from probes.references import names
+from probes.workspace import SETTINGS, Workspace
+from probes.yamlfile import Document, load
+from runbooks.library import Library
+
+_SETTINGS_NOT_YET = {  # validated now, acted on later: the place in shopwatch.yaml, and what happens instead
+    ("schedules",): "nobody is found through them",
+    ("escalations",): "pages go to the route's channels, once",
+    ("limits", "retention"): "everything is kept",
+    ("limits", "mutates"): "journeys go as deep as they say",
+    ("limits", "max_leftovers"): "leftovers are kept in the ledger, and not counted",
+    ("environments",): "drills run against the practice shop only",
+    ("status_page", "automatic"): "incidents show once there is a public update",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found: every mistake in the order of the files, and how many of each kind of file were read."""
+
+    mistakes: list[Mistake]
+    counts: Mapping[str, int]
+
+    @property
+    def clean(self) -> bool:
+        return all(mistake.level == "warning" for mistake in self.mistakes)
+
+
+def check_workspace(folder: Path, variables: Mapping[str, str] | None = None) -> Report:
+    workspace = Workspace(folder, variables)
+    _, mistakes = read_settings(workspace)
+    document = workspace.document
+    if document is not None:
+        mistakes += [*lint(document), *_not_yet(document)]
+    journeys, wrong = workspace.journeys()
+    mistakes += wrong
+    library = Library(folder)
+    mistakes += library.mistakes
+    drills, wrong = load_drills(workspace, _surroundings(workspace, document, library))
+    mistakes += wrong
+    if document is not None and not workspace.files("probes", ".yaml", ".yml"):
+        mistakes.append(Mistake(SETTINGS, 1, "", "no journey in probes/: nothing watches the shop", None, "warning"))
+    own = sum(not runbook.shipped for runbook in library.runbooks.values())
+    counts = {"journey": len(journeys), "runbook": own, "drill": len(drills)}
+    return Report(_in_order(mistakes), counts)
+
+
+def _in_order(mistakes: list[Mistake]) -> list[Mistake]:
+    """By file (shopwatch.yaml first) and line, each once."""
+    return sorted(dict.fromkeys(mistakes), key=lambda m: (m.file != SETTINGS, m.file, m.line))
+
+
+def _surroundings(workspace: Workspace, document: Document | None, library: Library) -> Surroundings:
+    data: Any = document.data if document is not None else {}
+    return Surroundings(
+        journeys={*_journey_names(workspace.files("probes", ".yaml", ".yml")), *_journey_names(_shipped())},
+        runbooks=list(library.runbooks),
+        services=names(data, "services") or None,
+        people=names(data, "people") if document is not None else None,
+        environments=names(data, "environments"),
+    )
+
+
+def _shipped() -> list[Path]:
+    return sorted(SHIPPED_JOURNEYS.glob("*.yaml"))
+
+
+def _journey_names(paths: list[Path]) -> Iterator[str]:
+    """The names of journeys, of those with mistakes too."""
+    for path in paths:
+        for document in load(path, []):
+            if isinstance(document.data, dict) and isinstance(document.data.get("journey"), str):
+                yield document.data["journey"]
+
+
+def _not_yet(document: Document) -> Iterator[Mistake]:
+    """Warnings about settings that this version reads, validates, and does not act on."""
+    for place, instead in _SETTINGS_NOT_YET.items():
+        if place in document.lines:
+            yield _later(document, place, instead)
+    for name, channel in _mappings(document.data, "channels"):
+        if "apprise" in channel:
+            yield _later(document, ("channels", name, "apprise"), "nothing is sent there")
+    for name, person in _mappings(document.data, "people"):
+        if "page_by" in person:
+            yield _later(document, ("people", name, "page_by"), "pages go to the route's channels")
+    slack = document.data.get("slack")
+    if isinstance(slack, dict) and slack.get("mode") == "socket":
+        yield _later(document, ("slack", "mode"), "commands and buttons need mode: http")
+
+
+def _later(document: Document, loc: tuple[str, ...], instead: str) -> Mistake:
+    return document.mistake(loc, f"is checked, but this version does not act on it yet: {instead}", warning=True)
+
+
+def _mappings(data: Any, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name in names(data, section):
+        if isinstance(data[section][name], dict):
+            yield name, data[section][name]
