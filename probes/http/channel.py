@@ -28,21 +28,22 @@ class Receiver(Protocol):
 
 
 class Channel:
-    """Owns a connected, non-blocking socket. Without a receiver, anything that comes closes it."""
+    """Owns a connected, non-blocking socket. Without a receiver, anything that comes closes it. `peer` is for the
+    record: `address:port`."""
 
-    def __init__(self, opened: socket.socket) -> None:
+    def __init__(self, opened: socket.socket, peer: str) -> None:
         self._loop = asyncio.get_running_loop()
         self._socket = opened
+        self._descriptor = opened.fileno()  # the loop's selector is slow to look up a socket that it does not hold
         self._tls: Tls | None = None
         self._handshake: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
-        self._unsent = b""
+        self._unsent = bytearray()  # while it holds anything, the loop watches for room to write
         self.receiver: Receiver | None = None
         self.closed = False
         self.certificate_expires: datetime | None = None
-        address = opened.getpeername()
-        self.peer = f"[{address[0]}]:{address[1]}" if opened.family == socket.AF_INET6 else f"{address[0]}:{address[1]}"
-        self._loop.add_reader(opened, self._on_readable)
+        self.peer = peer
+        self._loop.add_reader(self._descriptor, self._on_readable)
 
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
         """The TLS handshake. Raises TransportError (tls)."""
@@ -94,8 +95,9 @@ class Channel:
         if self.closed:
             return
         self.closed = True
-        self._loop.remove_reader(self._socket)
-        self._forget_unsent()
+        self._loop.remove_reader(self._descriptor)
+        if self._unsent:
+            self._stop_writing()
         self._socket.close()
 
     def _send(self, data: bytes) -> None:
@@ -109,24 +111,23 @@ class Channel:
         except OSError:
             return  # reading tells what happened, and may still find an answer that was sent before
         if count < len(data):
-            self._unsent = data[count:]
-            self._loop.add_writer(self._socket, self._on_writable)
+            self._unsent += memoryview(data)[count:]
+            self._loop.add_writer(self._descriptor, self._on_writable)
 
     def _on_writable(self) -> None:
         try:
-            self._unsent = self._unsent[self._socket.send(self._unsent) :]
+            del self._unsent[: self._socket.send(self._unsent)]
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self._forget_unsent()
+            self._stop_writing()
             return
         if not self._unsent:
-            self._forget_unsent()
+            self._stop_writing()
 
-    def _forget_unsent(self) -> None:
-        if self._unsent or self._drained is not None:
-            self._unsent = b""
-        self._loop.remove_writer(self._socket)
+    def _stop_writing(self) -> None:
+        self._unsent.clear()
+        self._loop.remove_writer(self._descriptor)
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 

@@ -13,11 +13,14 @@ from probes.result import Reason
 _STAGGER = 0.25
 
 
-async def open_socket(host: str, addresses: Sequence[str], port: int) -> socket.socket:
-    """A connected, non-blocking socket. Raises TransportError (connect) when no address takes the connection."""
+async def open_socket(host: str, addresses: Sequence[str], port: int) -> tuple[socket.socket, str]:
+    """A connected, non-blocking socket and the address at its other end.
+
+    Raises TransportError (connect) when no address takes the connection.
+    """
     if len(addresses) == 1:
         try:
-            return await _connect(addresses[0], port)
+            return await _connect(addresses[0], port), addresses[0]
         except OSError as error:
             raise _refused(host, port, [(addresses[0], error)]) from error
     return await _race(host, _interleaved(addresses), port)
@@ -41,13 +44,13 @@ async def _connect(address: str, port: int) -> socket.socket:
 
 
 async def _writable(opened: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
+    loop, descriptor = asyncio.get_running_loop(), opened.fileno()
     ready = loop.create_future()
-    loop.add_writer(opened, _set, ready)
+    loop.add_writer(descriptor, _set, ready)
     try:
         await ready
     finally:
-        loop.remove_writer(opened)
+        loop.remove_writer(descriptor)
 
 
 def _set(ready: asyncio.Future[None]) -> None:
@@ -65,7 +68,7 @@ def _interleaved(addresses: Sequence[str]) -> list[str]:
     return mixed
 
 
-async def _race(host: str, addresses: Sequence[str], port: int) -> socket.socket:
+async def _race(host: str, addresses: Sequence[str], port: int) -> tuple[socket.socket, str]:
     waiting = list(addresses)
     attempts: dict[asyncio.Task[socket.socket], str] = {}
     failures: list[tuple[str, OSError]] = []
@@ -80,8 +83,7 @@ async def _race(host: str, addresses: Sequence[str], port: int) -> socket.socket
             for attempt in done:
                 error = attempt.exception()
                 if error is None:
-                    del attempts[attempt]
-                    return attempt.result()
+                    return attempt.result(), attempts.pop(attempt)
                 if not isinstance(error, OSError):
                     raise error
                 failures.append((attempts.pop(attempt), error))

@@ -41,7 +41,8 @@ async def _dial(origin: Origin, resolver: Resolver, context: ssl.SSLContext | No
     exchange.enter("resolve")
     addresses = without_dns(origin.host) or await resolver.resolve(origin.host)
     exchange.enter("connect")
-    channel = Channel(await open_socket(origin.host, addresses, origin.port))
+    opened, address = await open_socket(origin.host, addresses, origin.port)
+    channel = Channel(opened, f"[{address}]:{origin.port}" if ":" in address else f"{address}:{origin.port}")
     if context is not None:
         exchange.enter("tls")
         try:

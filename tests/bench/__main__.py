@@ -1,0 +1,111 @@
+"""`make bench`: CPU per HTTP step, ours against Debian's blackbox exporter, in the same run.
+
+Both probe the same target, 50 at a time, each probe over a new connection. Counted is the user and system time of the
+whole process that probes; neither the target nor whoever asks the peer is counted. Rounds alternate, and the median
+counts, because a shared machine is not the same from one second to the next.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import trustme
+
+from tests.bench import peer
+from tests.bench.ours import ENTRIES
+
+AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class Measure:
+    what: str
+    entry: str  # of tests.bench.ours
+    module: str  # of the peer's configuration
+    target: float  # at most this many times the peer's CPU
+    count: int = 2000  # probes a round
+
+
+MEASURES = [
+    Measure("transport, plain", "transport", "plain", 0.8),
+    Measure("transport, TLS", "transport", "tls", 1.15, count=1000),
+    Measure("one-step journey, plain", "journey", "plain", 1.2),
+]
+
+
+@contextmanager
+def target(*arguments: str) -> Iterator[int]:
+    """The port of a target in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.bench.target", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdin is not None
+    with process:
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+def ours(entry: str, url: str, count: int, ca: Path) -> float:
+    command = [sys.executable, "-m", "tests.bench.ours", entry, url, str(count), str(AT_ONCE), str(ca)]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def compare(measure: Measure, url: str, ca: Path, other: peer.Peer | None, rounds: int) -> bool:
+    """Prints one line of the table, and says whether the target is met."""
+    our_costs, its_costs = [], []
+    for _ in range(rounds):
+        our_costs.append(ours(measure.entry, url, measure.count, ca) / measure.count * 1000)
+        if other is not None:
+            its_costs.append(other.cpu_seconds(measure.module, url, measure.count, AT_ONCE) / measure.count * 1000)
+    mine = median(our_costs)
+    if not its_costs:
+        print(f"{measure.what:<26}{mine:>9.3f}{'-':>9}{'-':>8}{measure.target:>8}  not compared")
+        return True
+    theirs = median(its_costs)
+    met = mine / theirs <= measure.target
+    row = f"{measure.what:<26}{mine:>9.3f}{theirs:>9.3f}{mine / theirs:>8.2f}{measure.target:>8}"
+    print(f"{row}  {'yes' if met else 'NO'}", flush=True)
+    return met
+
+
+def main() -> int:
+    rounds = int(sys.argv[1]) if sys.argv[1:] else 5
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shopwatch-bench-")))
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+        authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+            str(folder / "shop.pem")
+        )
+        urls = {
+            "plain": f"http://127.0.0.1:{stack.enter_context(target())}/",
+            "tls": f"https://127.0.0.1:{stack.enter_context(target(str(folder / 'shop.pem')))}/",
+        }
+        other = None
+        if peer.installed():
+            other = stack.enter_context(peer.running(folder, folder / "ca.pem"))
+        else:
+            print(f"{peer.PROGRAM} is not installed (apt-get install {peer.PROGRAM}): our own cost only")
+        print(f"CPU per probe, {AT_ONCE} at a time, a new connection each, median of {rounds} rounds")
+        print(f"{'what':<26}{'ours ms':>9}{'peer ms':>9}{'ratio':>8}{'target':>8}  met")
+        results = []
+        for measure in MEASURES:
+            if measure.entry not in ENTRIES:
+                print(f"{measure.what:<26}  not measured: there is no {measure.entry} entry yet")
+                continue
+            results.append(compare(measure, urls[measure.module], folder / "ca.pem", other, rounds))
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

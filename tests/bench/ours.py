@@ -1,0 +1,67 @@
+"""Our side of the benchmark: a prober process that does nothing but probe.
+
+`python -m tests.bench.ours ENTRY URL COUNT AT_ONCE [CA.pem]` prints the CPU seconds (user and system, of this whole
+process) that COUNT probes took after a warm-up of a tenth of them.
+"""
+
+import asyncio
+import resource
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+Probe = Callable[[], Awaitable[None]]
+
+
+def transport(url: str, ca: Path | None) -> Probe:
+    """One client per probe, as a journey's run has it, with a new connection; the body is read."""
+    import httpx
+
+    from probes.http import SystemResolver, TlsOptions, Transport, context_for
+
+    options = TlsOptions(ca=ca)
+    resolver = SystemResolver()
+
+    async def probe() -> None:
+        async with httpx.AsyncClient(
+            transport=Transport(resolver=resolver, ssl_context_for=lambda host: context_for(options)), trust_env=False
+        ) as client:
+            deadline = asyncio.get_running_loop().time() + 10
+            answer = await client.send(client.build_request("GET", url, extensions={"deadline": deadline}))
+            assert answer.status_code == 200
+
+    return probe
+
+
+ENTRIES: dict[str, Callable[[str, Path | None], Probe]] = {"transport": transport}
+
+
+async def run(probe: Probe, count: int, at_once: int) -> None:
+    left = iter(range(count))
+
+    async def work() -> None:
+        for _ in left:
+            await probe()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(work())
+
+
+def used() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+async def main(entry: str, url: str, count: int, at_once: int, ca: Path | None) -> None:
+    probe = ENTRIES[entry](url, ca)
+    await run(probe, count // 10, at_once)
+    before = used()
+    await run(probe, count, at_once)
+    print(used() - before, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(
+        main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5]) if sys.argv[5:] else None)
+    )
