@@ -28,11 +28,11 @@ class SlowerThan(Keys):
 
 class Expect(Keys):
     status: StatusField | None = None
-    header: dict[str, MatcherField] = {}
-    cookie: dict[str, MatcherField] = {}
+    header: dict[str, MatcherField] = Field(default_factory=dict)
+    cookie: dict[str, MatcherField] = Field(default_factory=dict)
     body: MatcherField | None = None
-    json_: dict[PathText, MatcherField] = Field(default={}, alias="json")
-    html: dict[SelectorText, MatcherField] = {}
+    json_: dict[PathText, MatcherField] = Field(default_factory=dict, alias="json")
+    html: dict[SelectorText, MatcherField] = Field(default_factory=dict)
     value: MatcherField | None = None
     slower_than: SlowerThan | None = None
 

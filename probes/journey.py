@@ -84,17 +84,17 @@ class Journey(Keys):
     every: Annotated[Duration, Field(gt=0)]
     timeout: Annotated[Duration, Field(gt=0)] = 30.0
     base: str | None = None
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
     mutates: Literal["none", "cart", "authorize", "order"] = "none"
-    accounts: list[Account] = []
-    headers: dict[str, TemplateField] = {}
-    hosts: list[str] = []
+    accounts: list[Account] = Field(default_factory=list)
+    headers: dict[str, TemplateField] = Field(default_factory=dict)
+    hosts: list[str] = Field(default_factory=list)
     tls: TlsSettings | None = None
     proxy: Later = None
-    vars: dict[str, TreeField] = {}
+    vars: dict[str, TreeField] = Field(default_factory=dict)
     steps: list[Step] = Field(min_length=1)
-    cleanup: list[Step] = []
-    alert: AlertRule = AlertRule()
+    cleanup: list[Step] = Field(default_factory=list)
+    alert: AlertRule = Field(default_factory=AlertRule)
 
     _file: Path = PrivateAttr(default=Path())
     _line: int = PrivateAttr(default=1)
@@ -123,7 +123,7 @@ class Journey(Keys):
         `fixed`: account, run_id, now, uuid. The values of `vars` are at hand as `vars.NAME` and as `NAME`.
         """
         context = dict(fixed)
-        values: dict[str, Any] = {}
+        values: dict[str, Any] = Field(default_factory=dict)
         context["vars"] = values
         for name, tree in self.vars.items():
             values[name] = context[name] = tree.render(context)

@@ -28,14 +28,14 @@ class HttpKeys(Keys):
     patch: TemplateField | None = None
     delete: TemplateField | None = None
     head: TemplateField | None = None
-    query: dict[str, TreeField] = {}
-    headers: dict[str, TemplateField] = {}
+    query: dict[str, TreeField] = Field(default_factory=dict)
+    headers: dict[str, TemplateField] = Field(default_factory=dict)
     form: dict[str, TreeField] | None = None
     json_: TreeField | None = Field(default=None, alias="json")
     body: TemplateField | None = None
     follow: bool = False
     expect: Expect | None = None
-    save: dict[SaveName, Save] = {}
+    save: dict[SaveName, Save] = Field(default_factory=dict)
     until: Expect | None = None
     within: Annotated[Duration, Field(gt=0)] | None = None
     poll: Annotated[Duration, Field(gt=0)] = 1.0

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from probes.keys import Keys
 from probes.kinds.base import Kind
 from probes.kinds.http import ANSWER_KEYS, EXPECTATIONS
@@ -16,7 +18,7 @@ class SubmitKeys(Keys):
     """`fields`: set, added, or removed (null). `button`: the name, id or selector of the button that is pressed."""
 
     submit: SelectorText | None = None
-    fields: dict[str, TreeField] = {}
+    fields: dict[str, TreeField] = Field(default_factory=dict)
     button: str | None = None
 
 
