@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
@@ -285,9 +286,10 @@ def _set_aside(path: Path, batch: Batch, answer: Answer) -> None:
 
 def _checked(url: str) -> str:
     try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        parsed = urlsplit(url)
+        usable = parsed.scheme in ("http", "https") and bool(httpx.URL(url).host)
+    except (ValueError, httpx.InvalidURL) as error:
         raise BadReceiver(f"--report-to {url!r}: {error}") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if not usable:
         raise BadReceiver(f"--report-to {url!r}: give an http or https address, such as http://127.0.0.1:8470")
     return url.rstrip("/")

@@ -38,7 +38,7 @@ class AlertRule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The defaults of an `AlertRule`. `confirm` is in seconds; `degraded` None means slowness raises nothing."""
+    """The defaults of an `AlertRule`. `confirm` is in seconds; `degraded` None or `none`: slowness raises nothing."""
 
     after: tuple[int, int] = (2, 3)
     clear: int = 2
@@ -171,23 +171,27 @@ def _judge_degraded(rule: AlertRule, state: JourneyState, result: Result, now: d
         return state
     if state.degraded is not None:
         return _still_degraded(rule, state, state.degraded, result, now)
-    if rule.degraded is None or result.outcome is not Outcome.DEGRADED:
+    if not _wants_degraded(rule) or result.outcome is not Outcome.DEGRADED:
         return state
     slow = [run for run in state.history[-rule.after[1] :] if run.outcome is not Outcome.UP]
     if len(slow) < rule.after[0]:
         return state
-    return _raise(state, "degraded", _labels(DEGRADED, rule.degraded, result), result, since=slow[0].at, now=now)
+    return _raise(state, "degraded", _labels(DEGRADED, str(rule.degraded), result), result, since=slow[0].at, now=now)
 
 
 def _still_degraded(rule: AlertRule, state: JourneyState, firing: Open, result: Result, now: datetime) -> JourneyState:
-    if rule.degraded is None or _trailing_up(state.history) >= rule.clear:
+    if not _wants_degraded(rule) or _trailing_up(state.history) >= rule.clear:
         return replace(_end(state, "degraded", now), history=state.history[-1:])
     if result.outcome is not Outcome.DEGRADED:
         return state
-    labels = _labels(DEGRADED, rule.degraded, result)
+    labels = _labels(DEGRADED, str(rule.degraded), result)
     if {**labels, "service": ""} == {**firing.labels, "service": ""}:  # the slowest step wanders; the alert does not
         return replace(state, degraded=replace(firing, annotations=_annotations(result)))
     return _raise(_end(state, "degraded", now), "degraded", labels, result, since=result.started_at, now=now)
+
+
+def _wants_degraded(rule: AlertRule) -> bool:
+    return rule.degraded not in (None, "none")
 
 
 def _raise(
