@@ -22,9 +22,16 @@ class Refused(IncidentError):
 
 
 class Conflict(IncidentError):
-    """Somebody else changed it meanwhile. Look again, then repeat."""
+    """Somebody else changed it meanwhile. Look again, then repeat.
+
+    `stated`: the actor had said what they had seen, so that deciding anew on their behalf would be wrong.
+    """
 
     permanent = False
+
+    def __init__(self, text: str, stated: bool = False) -> None:
+        super().__init__(text)
+        self.stated = stated
 
 
 class StoreFull(IncidentError):

@@ -48,7 +48,7 @@ class Event:
     actor: str
     kind: str
     text: str = ""
-    data: Mapping[str, Any] = _NOTHING
+    data: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -77,7 +77,7 @@ class Incident:
     since: datetime  # the first sign of the trouble, by the source's clock
     drill: str | None = None
     acknowledged_at: datetime | None = None
-    acknowledged_by: str | None = None
+    acknowledgers: tuple[str, ...] = ()  # in the order in which they did
     mitigated_at: datetime | None = None  # of the last move to monitoring
     resolved_at: datetime | None = None
     resolved_by: str | None = None
@@ -93,6 +93,10 @@ class Incident:
     @property
     def open(self) -> bool:
         return self.status != "resolved"
+
+    @property
+    def acknowledged_by(self) -> str | None:
+        return self.acknowledgers[0] if self.acknowledgers else None
 
     @property
     def recovered(self) -> bool:
@@ -141,7 +145,7 @@ class Incident:
 _INSTANTS = (
     "opened_at", "changed_at", "since", "acknowledged_at", "mitigated_at", "resolved_at", "next_update_due",
 )  # fmt: skip
-_TUPLES = ("services", "runbooks", "channels")
+_TUPLES = ("services", "runbooks", "channels", "acknowledgers")
 
 
 def _iso(instant: datetime | None) -> str | None:
@@ -244,9 +248,8 @@ def _status(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _acknowledged(incident: Incident, event: Event) -> dict[str, Any]:
-    if incident.acknowledged_at is not None:
-        return {}
-    return {"acknowledged_at": event.at, "acknowledged_by": event.actor}
+    first = incident.acknowledged_at or event.at
+    return {"acknowledged_at": first, "acknowledgers": _union(incident.acknowledgers, [event.actor])}
 
 
 def _update(incident: Incident, event: Event) -> dict[str, Any]:
@@ -319,7 +322,9 @@ class Draft:
         self.next_number = next_number
         self.now = now
 
-    def add(self, number: int, kind: str, text: str, data: Mapping[str, Any] = _NOTHING, actor: str = "shopwatch") -> Incident:
+    def add(
+        self, number: int, kind: str, text: str, data: Mapping[str, Any] = _NOTHING, actor: str = "shopwatch"
+    ) -> Incident:
         known = self.incidents.get(number)
         event = Event(number, 1 if known is None else known.seq + 1, self.now, actor, kind, text, dict(data))
         self.incidents[number] = apply(known, event)

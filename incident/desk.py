@@ -1,0 +1,343 @@
+"""The one place through which web, chat, command line and engine reach incidents. Everything here is async."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import Connection
+
+from incident import actions, engine, numbers
+from incident.actor import Actor, Kind, Role
+from incident.alerts import DrillWindow, StoredAlert, accept
+from incident.decide import Policy
+from incident.deliveries import Message
+from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
+from incident.model import Draft, Event, Incident
+from incident.policy import RunbookFinder, policy_of
+from incident.settings import Settings
+from incident.store import alerts as alert_store
+from incident.store import deliveries as delivery_store
+from incident.store import drills as drill_store
+from incident.store import incidents as incident_store
+from incident.store import runs as run_store
+from incident.store.database import Database
+from incident.tokens import Tokens
+
+log = structlog.get_logger("incident.desk")
+
+T = TypeVar("T")
+_PRUNE_EVERY = 3600.0
+_MOST_STEPS = 200  # transactions of one cycle; what is left is for the next
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Desk:
+    """`base_url` begins the addresses of incidents in messages. `wake` is set when the engine has something to do.
+
+    `changes` grows with every commit that a reader could notice.
+    """
+
+    def __init__(
+        self,
+        database: str,
+        settings: Settings,
+        clock: Callable[[], datetime] = utc_now,
+        runbook_finder: RunbookFinder | None = None,
+        base_url: str = "",
+    ) -> None:
+        self.settings = settings
+        self.base_url = base_url
+        self.wake = asyncio.Event()
+        self.changes = 0
+        self.now = clock
+        self.database = Database(database)
+        self.tokens_kept = Tokens(self.database, settings, clock)
+        self._policy: Policy = policy_of(settings, runbook_finder)
+        self._noticed = asyncio.Condition()
+        self._cycle = (0.0, 0, 0)  # seconds of the last one, how many, how many failed
+        self._pruned = float("-inf")
+
+    async def start(self) -> None:
+        """Opens the database and brings its tables up to date. Raises StoreUnavailable."""
+        await asyncio.to_thread(self.database.open)
+        self.wake.set()
+
+    async def close(self) -> None:
+        """Waits for what is being written."""
+        await asyncio.to_thread(self.database.close)
+
+    async def _changed(self, wake: bool = False) -> None:
+        self.changes += 1
+        if wake:
+            self.wake.set()
+        async with self._noticed:
+            self._noticed.notify_all()
+
+    async def wait_change(self, seen: int, timeout: float) -> int:
+        """Returns `changes` once it differs from `seen`, or as it is after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout), self._noticed:
+                await self._noticed.wait_for(lambda: self.changes != seen)
+        except TimeoutError:
+            return self.changes
+        return self.changes
+
+    # What comes in
+
+    async def intake(self, alerts: Iterable[Any], source: str) -> None:
+        """Takes `probes.alert.Alert`s in; they are on disk when this returns, and the engine looks at them at once.
+
+        Raises PartlyRefused for those that can have no identity, after the others are stored; StoreFull.
+        """
+        now = self.now()
+        good: list[StoredAlert] = []
+        problems: list[str] = []
+        for alert in alerts:
+            try:
+                good.append(accept(alert, source, now))
+            except Refused as error:
+                problems.append(str(error))
+        if good:
+            news = await self.database.write(lambda connection: alert_store.take_in(connection, good))
+            if news:
+                await self._changed(wake=True)
+        if problems:
+            raise PartlyRefused(problems)
+
+    async def results(self, batch: Iterable[Any]) -> None:
+        """Takes results of runs in (the JSON of `probes.result.Result`); they are on disk when this returns.
+
+        Raises PartlyRefused for those that are none, after the others are stored; StoreFull.
+        """
+        rows: list[dict[str, Any]] = []
+        problems: list[str] = []
+        for result in batch:
+            try:
+                rows.append(run_store.checked(result))
+            except Refused as error:
+                problems.append(str(error))
+        if rows:
+            await self.database.write(lambda connection: run_store.add(connection, rows))
+            await self._changed()
+        if problems:
+            raise PartlyRefused(problems)
+
+    # What people do
+
+    async def perform(
+        self, action: str, number: int | None, actor: Actor, args: Mapping[str, Any] | None = None
+    ) -> Incident:
+        """Does one action of `incident.actions`, and returns the incident after it, committed with its deliveries.
+
+        Raises NotFound, NotAllowed, Refused, Conflict or StoreFull.
+        """
+
+        def job(connection: Connection) -> tuple[Incident, int]:
+            incident = None if number is None else incident_store.find(connection, number)
+            concerned = [] if incident is None else [incident]
+            draft = Draft(concerned, incident_store.next_number(connection), self.now())
+            done = actions.perform(action, incident, draft, actor=actor, args=args or {}, policy=self._policy)
+            engine.commit(connection, draft, concerned, self.base_url)
+            return draft.incidents[done], len(draft.events)
+
+        try:
+            incident, events = await self._retried(job)
+        except IncidentError as error:
+            log.warning(
+                "action refused", action=action, incident=number, actor=actor.name, via=actor.via, error=str(error)
+            )
+            raise
+        if events:
+            await self._changed(wake=True)
+        return incident
+
+    async def _retried(self, job: Callable[[Connection], T], times: int = 5) -> T:
+        """Decides anew when somebody else was faster, as happens where several processes share a database."""
+        for _ in range(times - 1):
+            try:
+                return await self.database.write(job)
+            except Conflict as error:
+                if error.stated:
+                    raise
+        return await self.database.write(job)
+
+    async def delivered(self, delivery: int, message: Message, state: str, error: str | None = None) -> None:
+        """What became of a delivery, with what the timeline says of it: a page that arrived, anything given up."""
+
+        def job(connection: Connection) -> bool:
+            now = self.now()
+            delivery_store.finish(connection, delivery, state, now, error)
+            return self._tell_delivery(connection, message, state, error, now)
+
+        if await self._retried(job):
+            await self._changed()
+
+    def _tell_delivery(
+        self, connection: Connection, message: Message, state: str, error: str | None, now: datetime
+    ) -> bool:
+        if state == delivery_store.DELIVERED and message.kind != "page":
+            return False
+        incident = incident_store.find(connection, message.number)
+        draft = Draft([incident], 0, now)
+        data = {"channel": message.channel, "key": message.key}
+        if state == delivery_store.DELIVERED:
+            draft.add(message.number, "paged", f"Paged: {message.channel}", data)
+        else:
+            words = f"The {message.kind} to {message.channel} was given up: {error}"
+            draft.add(message.number, "delivery_failed", words, {**data, "error": error})
+        incident_store.append(connection, draft.events, draft.incidents)
+        return True
+
+    # What there is
+
+    async def incident(self, number: int) -> Incident:
+        """Raises NotFound."""
+        return await self.database.read(lambda connection: incident_store.find(connection, number))
+
+    async def incidents(self, open_only: bool = False, limit: int = 1000) -> list[Incident]:
+        """Open ones in the order of their numbers; all, the newest first."""
+        if open_only:
+            return await self.database.read(incident_store.list_open)
+        return await self.database.read(lambda connection: incident_store.list_all(connection, limit))
+
+    async def timeline(self, number: int, after: int = 0, limit: int | None = None) -> list[Event]:
+        """Raises NotFound."""
+
+        def job(connection: Connection) -> list[Event]:
+            found = incident_store.timeline(connection, number, after, limit)
+            if not found:
+                incident_store.find(connection, number)
+            return found
+
+        return await self.database.read(job)
+
+    async def alerts(self) -> list[StoredAlert]:
+        """Those that fire now, in the order of their fingerprints."""
+        now = self.now()
+        return await self.database.read(lambda connection: alert_store.active(connection, now))
+
+    async def alerts_of(self, fingerprints: Sequence[str]) -> list[StoredAlert]:
+        """These alerts as they were last heard of, those over or stale included."""
+        return await self.database.read(lambda connection: alert_store.of(connection, fingerprints))
+
+    async def journeys(self) -> list[dict[str, Any]]:
+        """The last result of each journey and location, with `since`: how long its outcome has been what it is."""
+        return await self.database.read(run_store.last)
+
+    async def runs(self, journey: str, limit: int = 100) -> list[dict[str, Any]]:
+        """Results of one journey, the newest first."""
+        return await self.database.read(lambda connection: run_store.history(connection, journey, limit))
+
+    async def deliveries(self, incident: int | None = None, limit: int = 200) -> list[dict[str, Any]]:
+        """Newest first, as JSON."""
+        return await self.database.read(lambda connection: delivery_store.recent(connection, incident, limit))
+
+    async def get_ref(self, channel: str, incident: int) -> dict[str, Any] | None:
+        """What a channel remembered of an incident, such as the message that it keeps up to date."""
+        return await self.database.read(lambda connection: delivery_store.get_ref(connection, channel, incident))
+
+    async def set_ref(self, channel: str, incident: int, data: Mapping[str, Any]) -> None:
+        await self.database.write(lambda connection: delivery_store.set_ref(connection, channel, incident, data))
+
+    # Drills
+
+    async def open_drill(
+        self, name: str, target: str, services: Sequence[str] | None, until: datetime, actor: Actor
+    ) -> int:
+        """Opens a window in which alerts of these services (None: of all) are the drill's. Returns its number.
+
+        Raises NotAllowed; Refused while another drill runs on the same target.
+        """
+        actor.must_be(Role.RESPONDER, "run a drill")
+        wanted = None if services is None else tuple(services)
+        window = DrillWindow(0, name, target, wanted, self.now(), until, actor.name)
+        number = await self.database.write(lambda connection: drill_store.add(connection, window))
+        await self._changed()
+        return number
+
+    async def close_drill(self, number: int, scorecard: Mapping[str, Any] | None) -> None:
+        """Raises NotFound."""
+        await self.database.write(lambda connection: drill_store.close(connection, number, scorecard, self.now()))
+        await self._changed()
+
+    async def drills(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Newest first, as JSON."""
+        found = await self.database.read(lambda connection: drill_store.recent(connection, limit))
+        return [window.to_json() for window in found]
+
+    # Tokens
+
+    async def create_token(self, name: str, role: str, kind: str = "person") -> str:
+        """The secret, which is shown this once. Raises Refused."""
+        return await self.tokens_kept.create(Actor(name, Role.parse(role), Kind(kind)))
+
+    def lend_token(self, actor: Actor) -> str:
+        """A secret that works until this process ends, and is nowhere on disk."""
+        return self.tokens_kept.lend(actor)
+
+    async def tokens(self) -> list[dict[str, Any]]:
+        return await self.tokens_kept.listed()
+
+    async def revoke_token(self, name: str) -> None:
+        """Raises NotFound."""
+        await self.tokens_kept.revoke(name)
+
+    async def authenticate(self, secret: str) -> Actor | None:
+        """Whose secret it is: a stored or lent token's, or a configured source's."""
+        return await self.tokens_kept.authenticate(secret)
+
+    # The engine
+
+    async def cycle(self, now: datetime) -> datetime | None:
+        """Decides on everything that waits or is due at `now`. Returns when the next thing is due by itself."""
+        started, (_, count, failed) = time.perf_counter(), self._cycle
+        try:
+            due = await self._steps(now)
+            await self._prune(now)
+        except IncidentError:
+            failed += 1
+            raise
+        finally:
+            self._cycle = (time.perf_counter() - started, count + 1, failed)
+        return due
+
+    async def _steps(self, now: datetime) -> datetime | None:
+        done = None
+        for _ in range(_MOST_STEPS):
+            done = await self._retried(lambda connection: engine.step(connection, now, self._policy, self.base_url))
+            if done.events:
+                await self._changed()
+            if not done.more:
+                return done.next_due
+        return now
+
+    async def _prune(self, now: datetime) -> None:
+        if time.monotonic() - self._pruned < _PRUNE_EVERY:
+            return
+        self._pruned = time.monotonic()
+        runs_before = now - timedelta(seconds=self.settings.limits.retention.runs)
+
+        def job(connection: Connection) -> None:
+            run_store.prune(connection, runs_before)
+            alert_store.prune(connection, now - timedelta(days=5), now - timedelta(days=30))
+
+        await self.database.write(job)
+
+    async def rebuild(self) -> int:
+        """Makes the cache of incidents anew from their events. Returns how many there are."""
+        count = await self.database.write(incident_store.rebuild)
+        await self._changed()
+        return count
+
+    async def metrics(self) -> numbers.Numbers:
+        now = self.now()
+        found = await self.database.read(lambda connection: numbers.gather(connection, now))
+        duration, cycles, failures = self._cycle
+        return replace(found, cycle_duration_s=duration, cycles=cycles, cycle_failures=failures)

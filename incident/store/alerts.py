@@ -1,0 +1,113 @@
+"""Alerts, by fingerprint. The caller is in a transaction."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+
+from incident.alerts import FIRING, RESOLVED, STALE, StoredAlert, merge, news
+from incident.store.sql import chunks, upsert
+from incident.store.tables import alerts
+
+DECIDED, WAITING, ASIDE = 0, 1, 2
+
+
+def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> bool:
+    """Merges these, in their order, into what is known. Returns whether the engine has something to look at."""
+    batch = list(incoming)
+    known = _known(connection, [alert.fingerprint for alert in batch])
+    changed: dict[str, StoredAlert] = {}
+    waiting = {fingerprint for fingerprint, (_, pending) in known.items() if pending}
+    for alert in batch:
+        old = changed.get(alert.fingerprint) or known.get(alert.fingerprint, (None, 0))[0]
+        merged = alert if old is None else merge(old, alert)
+        if news(old, merged):
+            waiting.add(alert.fingerprint)
+        changed[alert.fingerprint] = merged
+    rows = [
+        {**asdict(alert), "pending": WAITING if alert.fingerprint in waiting else DECIDED} for alert in changed.values()
+    ]
+    upsert(connection, alerts, rows)
+    return bool(waiting)
+
+
+def _known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, tuple[StoredAlert, int]]:
+    found: dict[str, tuple[StoredAlert, int]] = {}
+    for some in chunks(sorted(set(fingerprints))):
+        for row in connection.execute(select(alerts).where(alerts.c.fingerprint.in_(some))):
+            found[row.fingerprint] = (_alert(row), row.pending)
+    return found
+
+
+def _alert(row: Row[Any]) -> StoredAlert:
+    return StoredAlert(
+        fingerprint=row.fingerprint,
+        labels=row.labels,
+        annotations=row.annotations,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        updated_at=row.updated_at,
+        source=row.source,
+        state=row.state,
+        generator_url=row.generator_url,
+        timeout=row.timeout,
+        incident=row.incident,
+    )
+
+
+def active(connection: Connection, now: datetime) -> list[StoredAlert]:
+    """Those that fire: neither resolved nor stale, nor past their end. In the order of their fingerprints."""
+    query = select(alerts).where(alerts.c.state == FIRING, alerts.c.ends_at > now).order_by(alerts.c.fingerprint)
+    return [_alert(row) for row in connection.execute(query)]
+
+
+def of(connection: Connection, fingerprints: Sequence[str]) -> list[StoredAlert]:
+    return [alert for alert, _ in _known(connection, fingerprints).values()]
+
+
+def expire(connection: Connection, now: datetime) -> None:
+    """Those whose end has passed without a word from their source are stale from now on."""
+    overdue = (alerts.c.state == FIRING, alerts.c.ends_at <= now)
+    connection.execute(update(alerts).where(*overdue).values(state=STALE, pending=WAITING))
+
+
+def next_expiry(connection: Connection) -> datetime | None:
+    return connection.execute(select(func.min(alerts.c.ends_at)).where(alerts.c.state == FIRING)).scalar()
+
+
+def waiting(connection: Connection, limit: int) -> list[StoredAlert]:
+    """Those that the engine has not looked at since they changed, in the order in which they came."""
+    query = select(alerts).where(alerts.c.pending == WAITING).order_by(alerts.c.updated_at, alerts.c.fingerprint)
+    return [_alert(row) for row in connection.execute(query.limit(limit))]
+
+
+def decided(connection: Connection, looked_at: Iterable[StoredAlert], belongs: Mapping[str, int]) -> None:
+    """The engine has looked at these; `belongs` says the incident, of these or of others that changed theirs."""
+    rows = {alert.fingerprint: {"key": alert.fingerprint, "number": alert.incident} for alert in looked_at}
+    rows |= {fingerprint: {"key": fingerprint, "number": number} for fingerprint, number in belongs.items()}
+    if rows:
+        change = update(alerts).where(alerts.c.fingerprint == bindparam("key"))
+        connection.execute(
+            change.values(incident=bindparam("number"), pending=DECIDED, problem=None), list(rows.values())
+        )
+
+
+def set_aside(connection: Connection, fingerprint: str, problem: str) -> None:
+    """The engine could not decide on this one. It looks again when the alert is sent again."""
+    change = update(alerts).where(alerts.c.fingerprint == fingerprint)
+    connection.execute(change.values(pending=ASIDE, problem=problem[:2000]))
+
+
+def count(connection: Connection) -> dict[str, int]:
+    """By state, and `aside` for those that the engine could not decide on."""
+    rows = connection.execute(select(alerts.c.state, func.count()).group_by(alerts.c.state))
+    aside = connection.execute(select(func.count()).where(alerts.c.pending == ASIDE)).scalar_one()
+    return {**{state: number for state, number in rows}, "aside": aside}
+
+
+def prune(connection: Connection, resolved_before: datetime, stale_before: datetime) -> None:
+    for state, before in ((RESOLVED, resolved_before), (STALE, stale_before)):
+        old = (alerts.c.state == state, alerts.c.ends_at < before, alerts.c.pending == DECIDED)
+        connection.execute(delete(alerts).where(*old))

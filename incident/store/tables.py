@@ -1,0 +1,160 @@
+"""The tables. `events` is the record; `incidents` is a cache of its fold and can be rebuilt from it.
+
+A change here needs a migration in `migrations/versions`; a test compares the two.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from incident.store.types import UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("incident", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    UniqueConstraint("incident", "seq"),  # two writers cannot both append the same one
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, nullable=False),
+    Column("open", Boolean, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("severity", String(4), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("drill", Text),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("resolved_at", UtcDateTime),
+    Column("detect_s", Float, nullable=False),
+    Column("acknowledge_s", Float),
+    Column("resolve_s", Float),
+    Column("state", JSON, nullable=False),
+    Index(None, "open"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("fingerprint", String(16), primary_key=True),
+    Column("labels", JSON, nullable=False),
+    Column("annotations", JSON, nullable=False),
+    Column("generator_url", Text, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("timeout", Boolean, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("incident", Integer),
+    Column("pending", Integer, nullable=False),  # 0 decided, 1 the engine must look, 2 set aside: it could not
+    Column("problem", Text),  # why it was set aside
+    Index(None, "pending"),
+    Index(None, "state", "ends_at"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(200), nullable=False, unique=True),
+    Column("incident", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("state", String(10), nullable=False),  # due, sending, delivered, failed
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("wait_s", Float, nullable=False),  # how long ahead due_at was set: more than that means a clock set back
+    Column("done_at", UtcDateTime),
+    Column("error", Text),
+    Column("message", JSON, nullable=False),
+    Index(None, "channel", "state"),
+    Index(None, "incident"),
+)
+
+channel_refs = Table(
+    "channel_refs",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("incident", Integer, primary_key=True, autoincrement=False),
+    Column("data", JSON, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(100), primary_key=True),
+    Column("journey", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("outcome", String(10), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("duration_s", Float, nullable=False),
+    Column("result", JSON, nullable=False),
+    Index(None, "journey", "started_at"),
+    Index(None, "started_at"),
+)
+
+journeys = Table(
+    "journeys",
+    metadata,
+    Column("journey", Text, primary_key=True),
+    Column("location", Text, primary_key=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("since", UtcDateTime, nullable=False),  # since when the outcome has been what it is
+    Column("outcome", String(10), nullable=False),
+    Column("result", JSON, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("role", String(20), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+drills = Table(
+    "drills",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("name", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("services", JSON),
+    Column("actor", Text, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("scorecard", JSON),
+)

@@ -1,0 +1,101 @@
+"""The one thread that writes. Jobs that wait together share one transaction, and so one fsync (group commit)."""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from incident.errors import IncidentError, StoreFull, StoreUnavailable
+
+T = TypeVar("T")
+_MOST = 256  # jobs in one transaction
+_FULL = ("database or disk is full", "disk i/o error", "no space left", "could not extend file")
+
+
+def translated(error: DBAPIError) -> IncidentError:
+    """What a failed statement means to whoever asked."""
+    words = str(error.orig)
+    if any(sign in words.lower() for sign in _FULL):
+        return StoreFull(f"the database's disk has no room: {words}")
+    return StoreUnavailable(f"the database cannot be written: {words}")
+
+
+class _Job:
+    def __init__(self, run: Callable[[Connection], Any]) -> None:
+        self.run = run
+        self.future: Future[Any] = Future()
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def settle(self, error: BaseException | None = None) -> None:
+        failed = self.error or error
+        if failed is not None:
+            self.future.set_exception(failed)
+        else:
+            self.future.set_result(self.value)
+
+
+class Writer:
+    """Runs jobs in the order in which they were handed in, each all or nothing; answers after the commit."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, run: Callable[[Connection], T]) -> "Future[T]":
+        """The future holds the job's value once it is on disk, or the job's own error, or StoreFull or the like."""
+        job = _Job(run)
+        self._jobs.put(job)
+        return job.future
+
+    def close(self) -> None:
+        """After the jobs that are waiting."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            group = [job]
+            last = False
+            while len(group) < _MOST:
+                try:
+                    following = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    last = True
+                    break
+                group.append(following)
+            self._commit([job for job in group if job.future.set_running_or_notify_cancel()])
+            if last:
+                return
+
+    def _commit(self, group: list[_Job]) -> None:
+        error: BaseException | None = None
+        try:
+            with self._engine.begin() as connection:
+                for job in group:
+                    _attempt(job, connection)
+        except DBAPIError as failed:
+            error = translated(failed)
+        except Exception as failed:  # noqa: BLE001 - handed to those who wait; the thread must live on
+            error = failed
+        for job in group:
+            job.settle(error)
+
+
+def _attempt(job: _Job, connection: Connection) -> None:
+    """Runs one job in a savepoint. Where the database itself fails, the group ends: SQLite may have rolled back."""
+    try:
+        with connection.begin_nested():
+            job.value = job.run(connection)
+    except DBAPIError:
+        raise
+    except Exception as error:  # noqa: BLE001 - it belongs to whoever handed the job in
+        job.error = error

@@ -1,0 +1,61 @@
+"""Whose secret is it? Stored tokens (as hashes), configured sources, and tokens lent by this process."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from incident.actor import Actor, Kind, Role
+from incident.alerts import readable
+from incident.errors import Refused
+from incident.settings import Settings
+from incident.store import tokens as store
+from incident.store.database import Database
+
+_FRESH = 2.0  # seconds that a look at the table is trusted; another process may have revoked meanwhile
+
+
+class Tokens:
+    """Secrets are looked up by their SHA-256, so that the time it takes tells nothing of a secret's beginning."""
+
+    def __init__(self, database: Database, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+        self._stored: dict[str, Actor] = {}
+        self._read_at = float("-inf")
+        self._held = {
+            store.digest(source.token): Actor(source.name, Role.VIEWER, Kind.SOURCE)
+            for source in settings.intake.sources
+        }
+
+    async def create(self, actor: Actor) -> str:
+        """The secret, which is shown this once. Raises Refused when the name is taken or is none."""
+        if not actor.name or len(actor.name) > 100 or readable(actor.name) != actor.name:
+            raise Refused("a token's name is 1 to 100 printable characters, such as a person's or a system's")
+        secret = store.new_secret()
+        await self._database.write(lambda connection: store.add(connection, actor, secret, self._clock()))
+        self._read_at = float("-inf")
+        return secret
+
+    def lend(self, actor: Actor) -> str:
+        secret = store.new_secret()
+        self._held[store.digest(secret)] = actor
+        return secret
+
+    async def listed(self) -> list[dict[str, Any]]:
+        return await self._database.read(store.listed)
+
+    async def revoke(self, name: str) -> None:
+        """Raises NotFound."""
+        await self._database.write(lambda connection: store.remove(connection, name))
+        self._read_at = float("-inf")
+
+    async def authenticate(self, secret: str) -> Actor | None:
+        key = store.digest(secret)
+        held = self._held.get(key)
+        if held is not None:
+            return held
+        if time.monotonic() - self._read_at > _FRESH:
+            self._stored = await self._database.read(store.actors)
+            self._read_at = time.monotonic()
+        return self._stored.get(key)
