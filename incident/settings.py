@@ -3,6 +3,7 @@
 References between its parts (a route's channels, a schedule's people, …) are checked in `incident.references`.
 """
 
+import re
 from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
@@ -89,6 +90,23 @@ def _none_word(value: object) -> object:
     return None if value == "none" else value
 
 
+def _like(pattern: str, what: str) -> AfterValidator:
+    def validate(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f'"{text}" is not {what}')
+        return text
+
+    return AfterValidator(validate)
+
+
+SlackMember = Annotated[
+    str, _like(r"[UW][A-Z0-9]{2,}", "a Slack member's id, such as U024BE7LH (profile, Copy member ID)")
+]
+SlackChannel = Annotated[
+    str, _like(r"#[^\s#]{1,80}|[CGD][A-Z0-9]{2,}", 'a Slack channel: write "#name" or its id, such as C024BE7LH')
+]
+Email = Annotated[str, _like(r"[^@\s]+@[^@\s]+", "a mail address")]
+AppriseUrl = Annotated[str, _like(r"[a-zA-Z][a-zA-Z0-9+.-]*:.+", "an Apprise URL, such as mailto://user:password@host")]
 Matcher = Annotated[LabelMatcher, BeforeValidator(_matcher), WithJsonSchema({"type": "string"})]
 
 
@@ -97,8 +115,8 @@ class Person(Strict):
 
     name: Title
     role: Role = "responder"
-    slack: Annotated[str, StringConstraints(pattern=r"^[UW][A-Z0-9]{2,}$")] | None = None
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    slack: SlackMember | None = None
+    email: Email | None = None
     page_by: tuple[str, ...] = ()
     time_zone: TimeZone | None = None
 
@@ -131,10 +149,8 @@ class Escalation(Strict):
 class Channel(Strict):
     """One way to tell people. Exactly one of slack, apprise, webhook, console says the kind."""
 
-    slack: Annotated[str, StringConstraints(pattern=r"^(#[^\s#]{1,80}|[CGD][A-Z0-9]{2,})$")] | None = None
-    apprise: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z][a-zA-Z0-9+.-]*:/?/?.")] | None = Field(
-        default=None, repr=False
-    )
+    slack: SlackChannel | None = None
+    apprise: AppriseUrl | None = Field(default=None, repr=False)
     webhook: WebAddress | None = None
     secret: Secret | None = Field(default=None, repr=False)
     console: Literal[True] | None = None

@@ -64,10 +64,10 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
 
 
 def one_of(names: Iterable[str]) -> str:
-    """`a, b or c`, for the end of a sentence; a long list is cut."""
+    """`a, b or c`, for the end of a sentence; a very long list is cut."""
     words = list(names)
-    if len(words) > 12:
-        words = [*words[:12], "…"]
+    if len(words) > 30:
+        return ", ".join(words[:30]) + ", …"
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" or {words[-1]}" if words else "nothing"
 
 

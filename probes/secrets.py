@@ -7,7 +7,7 @@ ${NAME:-default}    the default where NAME is unset or empty
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -90,7 +90,8 @@ class Environment:
             failed.add(loc)
             say(loc, problem, hint)
 
-        return document.with_data(self.resolve(document.data, report), frozenset(failed))
+        data = self.resolve(document.data, report)
+        return replace(document, data=data, unresolved=document.unresolved | failed, mask=self.masker())
 
     def masker(self, extra: Mapping[str, str] | None = None) -> Masker:
         """Replaces every secret handed out so far, and the `extra` ones, by `${NAME}`."""

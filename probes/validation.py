@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_a
 
 from pydantic import BaseModel, ValidationError
 
-from probes.mistakes import Loc, Mistake, did_you_mean, one_of
+from probes.mistakes import Loc, Mistake, did_you_mean, dotted, one_of
 
 if TYPE_CHECKING:
     from probes.yamlfile import Document
@@ -63,12 +63,22 @@ def _report(
     kind = item["type"]
     at = getattr(item.get("ctx", {}).get("error"), "at", ())
     loc = _in_file((*item["loc"], *at), document.data, kind)
-    if any(loc[: len(place)] == place for place in document.unresolved):
-        return  # its variable is missing, which has been said
+    if _said_already(document, loc, kind, mistakes):
+        return
     problem, hint = _words(kind, item, model, loc, document.data)
     if (loc, problem) not in seen:
         seen.add((loc, problem))
         mistakes.append(document.mistake(loc[:-1] if kind == "missing" else loc, problem, hint))
+
+
+def _said_already(document: "Document", loc: Loc, kind: str, mistakes: list[Mistake]) -> bool:
+    """Whether this error only follows from another: a variable that is missing, a broken key, items that were wrong."""
+    if any(loc[: len(place)] == place for place in document.unresolved):
+        return True
+    if kind == "too_short" and _at(document.data, loc):
+        return True
+    here = (document.name, document.line_of(loc), dotted(loc))
+    return any((m.file, m.line, m.path) == here and "a key must be text" in m.problem for m in mistakes)
 
 
 def _words(kind: str, item: Any, model: type[BaseModel], loc: Loc, data: Any) -> tuple[str, str | None]:
@@ -85,7 +95,9 @@ def _words(kind: str, item: Any, model: type[BaseModel], loc: Loc, data: Any) ->
         return _literal(model, loc, context, value)
     if kind in _BOUNDS:
         text, name = _BOUNDS[kind]
-        return f"{text.format(**{name: context[name]})}, not {describe(value)}", None
+        limit = context[name]
+        shown = f"{limit:g}" if isinstance(limit, float) else str(limit)
+        return f"{text.format(**{name: shown})}, not {describe(value)}", None
     if kind in ("too_short", "string_too_short") and context.get("min_length") == 1:
         return "must not be empty", None
     if kind in ("too_long", "string_too_long"):
@@ -101,7 +113,7 @@ def _words(kind: str, item: Any, model: type[BaseModel], loc: Loc, data: Any) ->
 def _literal(model: type[BaseModel], loc: Loc, context: Any, value: Any) -> tuple[str, str | None]:
     options = literals_at(model, loc) or [context["expected"]]
     problem = f"should be {one_of(options)}, not {describe(value)}"
-    return problem, did_you_mean(value, options) if isinstance(value, str) else None
+    return problem, did_you_mean(value, options) if isinstance(value, str) and len(value) > 4 else None
 
 
 def describe(value: Any) -> str:

@@ -45,6 +45,7 @@ class Document:
     line: int
     raw: Any = None
     unresolved: frozenset[Loc] = field(default_factory=frozenset)
+    mask: Callable[[str], str] = str  # takes secrets out of what is said about the document
 
     def line_of(self, loc: Loc) -> int:
         """The line of the value, or of the nearest thing around it that is in the file."""
@@ -55,10 +56,11 @@ class Document:
 
     def mistake(self, loc: Loc, problem: str, hint: str | None = None, *, warning: bool = False) -> Mistake:
         level: Any = "warning" if warning else "error"
-        return Mistake(self.name, self.line_of(loc), dotted(loc), problem, hint, level)
+        line = self.line_of(loc)
+        return Mistake(self.name, line, dotted(loc), self.mask(problem), hint and self.mask(hint), level)
 
-    def with_data(self, data: Any, unresolved: frozenset[Loc] = frozenset()) -> "Document":
-        return replace(self, data=data, unresolved=self.unresolved | unresolved)
+    def with_data(self, data: Any) -> "Document":
+        return replace(self, data=data)
 
 
 def load(path: Path, mistakes: list[Mistake], root: Path | None = None) -> list[Document]:
@@ -91,7 +93,7 @@ def read_text(path: Path, mistakes: list[Mistake], root: Path | None = None) -> 
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        problem = f"is not UTF-8 text (byte 0x{data[error.start]:02x})"
+        problem = f"is not UTF-8 text: byte 0x{data[error.start]:02x}"
         mistakes.append(Mistake(name, line, "", problem, "save the file as UTF-8"))
         return None
     if found := _FORBIDDEN.search(text):
@@ -110,10 +112,7 @@ def parse(text: str, path: Path, name: str, mistakes: list[Mistake], line_offset
         for document in builder.documents(yaml.parse(text, Loader=_GRAMMAR)):
             documents.append(document)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line if mark else 0
-        problem, hint = _explain(error, text.split("\n"), line, mark.column if mark else 0)
-        mistakes.append(Mistake(name, line + 1 + line_offset, "", problem, hint))
+        mistakes.append(_grammar_mistake(error, text.split("\n"), name, line_offset))
     except yaml.YAMLError as error:
         mistakes.append(Mistake(name, 1 + line_offset, "", f"is not YAML: {error}"))
     except _TooMuch as error:
@@ -121,18 +120,27 @@ def parse(text: str, path: Path, name: str, mistakes: list[Mistake], line_offset
     return documents
 
 
-def _explain(error: yaml.MarkedYAMLError, lines: list[str], line: int, column: int) -> tuple[str, str | None]:
+def _grammar_mistake(error: yaml.MarkedYAMLError, lines: list[str], name: str, offset: int) -> Mistake:
     """The cure for the mistakes that people make most; else the grammar's own words."""
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
     around = lines[line] if line < len(lines) else ""
+    problem, context = error.problem or "cannot be read", error.context or ""
+    hint: str | None = None
     if "\t" in around[: column + 1] and not around[: around.find("\t")].strip():
-        return "a tab cannot indent YAML", "use spaces"
-    problem = error.problem or "cannot be read"
-    if around[column : column + 1] in ("@", "`", "%"):
-        return f'text cannot start with "{around[column]}" here', "put it in quotes"
-    if "mapping values are not allowed" in problem:
-        return 'a ": " is not allowed here', "put text that holds a colon in quotes, and check the indentation"
-    context = f" {error.context}" if error.context else ""
-    return f"is not YAML: {problem}{context}", None
+        text, hint = "a tab cannot indent YAML", "use spaces"
+    elif around[column : column + 1] in ("@", "`", "%"):
+        text, hint = f'text cannot start with "{around[column]}" here', "put it in quotes"
+    elif "mapping values are not allowed" in problem:
+        text = 'a ": " is not allowed here'
+        hint = "put text that holds a colon in quotes, and check the indentation"
+    elif "quoted scalar" in context and "end of stream" in problem and error.context_mark:
+        line, text = error.context_mark.line, "a quote that opens here is never closed"
+    else:
+        text = f"is not YAML: {problem} {context}".rstrip()
+        if error.context_mark and error.context_mark.line != line:
+            hint = f"it begins on line {error.context_mark.line + 1 + offset}"
+    return Mistake(name, line + 1 + offset, "", text, hint)
 
 
 class _TooMuch(Exception):
