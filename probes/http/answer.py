@@ -14,6 +14,7 @@ MAX_HEADER_BYTES = 65_536
 MAX_HEADER_LINES = 200
 _MAX_INTERIM = 20  # answers 1xx before the real one
 _MAX_OVERHEAD = 8  # bytes on the wire for one of the largest body allowed: chunk marks are not free of charge
+_TOO_MUCH = "more came after the end of the answer that was announced"
 
 
 class Answer:
@@ -31,6 +32,7 @@ class Answer:
         self._waiter: asyncio.Future[None] | None = None
         self._interim = 0
         self._header_bytes = 0
+        self._header_lines = 0
         self._in_head = False
         self._until_close = False
         self.bytes_received = 0
@@ -60,7 +62,7 @@ class Answer:
         self._wake()
 
     def fail_late(self) -> None:
-        self.fail(Reason.TIMEOUT, f"{self._missing()} within {self.exchange.age():.3g} s")
+        self.fail(Reason.TIMEOUT, f"{self._missing()} within {self.exchange.allowance}")
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -124,12 +126,12 @@ class Answer:
         if self.error is not None:
             return
         if self.complete:
-            self.fail(Reason.BODY, "more came than the length of the body that was announced")
+            self.fail(Reason.BODY, _TOO_MUCH)
         elif "Content-Length" in text or "Transfer-Encoding" in text:
             self.fail(Reason.BODY, f"the header lies about the body's length: {text}")
         elif self.head_complete:
             self.fail(Reason.BODY, f"the body is not what its header announced: {text}")
-        elif self._in_head:
+        elif self._in_head or "header" in text:
             self.fail(Reason.HEADER, f"the header is not HTTP: {text}")
         else:
             self.fail(Reason.STATUS, f"the answer is not HTTP: {text}")
@@ -138,18 +140,20 @@ class Answer:
 
     def on_message_begin(self) -> None:
         if self.complete:
-            self.fail(Reason.BODY, "a second answer came that nobody asked for")
+            self.fail(Reason.BODY, _TOO_MUCH)
 
     def on_status(self, reason_phrase: bytes) -> None:
+        self._in_head = True
         self.reason_phrase += reason_phrase
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._in_head = True
         self._header_bytes += len(name) + len(value)
-        self.headers.append((name, value))
+        self._header_lines += 1
+        if not self.head_complete:  # what trails a chunked body says nothing about the answer
+            self.headers.append((name, value))
         if self._header_bytes > MAX_HEADER_BYTES:
             self.fail(Reason.HEADER, f"the header is over {MAX_HEADER_BYTES} bytes")
-        elif len(self.headers) > MAX_HEADER_LINES:
+        elif self._header_lines > MAX_HEADER_LINES:
             self.fail(Reason.HEADER, f"the header has over {MAX_HEADER_LINES} lines")
 
     def on_headers_complete(self) -> None:

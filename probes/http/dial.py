@@ -18,18 +18,16 @@ _MISSING = {
 }
 
 
-async def dial(
-    origin: Origin, resolver: Resolver, context: ssl.SSLContext | None, exchange: Exchange, deadline: float
-) -> Channel:
+async def dial(origin: Origin, resolver: Resolver, context: ssl.SSLContext | None, exchange: Exchange) -> Channel:
     """A new connection, with TLS where there is a context. Raises TransportError."""
     try:
-        async with asyncio.timeout_at(deadline):
+        async with asyncio.timeout_at(exchange.deadline):
             return await _dial(origin, resolver, context, exchange)
     except TimeoutError:
         missing = _MISSING[exchange.phase or "resolve"]
         exchange.stop()
         raise TransportError(
-            Reason.TIMEOUT, f"{origin.name}: {missing} within {exchange.age():.3g} s", exchange.phases
+            Reason.TIMEOUT, f"{origin.name}: {missing} within {exchange.allowance}", exchange.phases
         ) from None
     except TransportError as error:
         exchange.stop()

@@ -14,6 +14,7 @@ class Exchange:
     `certificate_expires` (UTC) is that of the server's own certificate, None without TLS.
     """
 
+    deadline: float  # of the loop's clock
     started: float = field(default_factory=monotonic)
     phases: dict[str, float] = field(default_factory=dict)
     peer: str | None = None
@@ -36,6 +37,7 @@ class Exchange:
             self.phases[self.phase] = monotonic() - self._since
             self.phase = None
 
-    def age(self) -> float:
-        """Seconds since the request began."""
-        return monotonic() - self.started
+    @property
+    def allowance(self) -> str:
+        """How long the whole exchange may take, for the message about its being over."""
+        return f"{max(0.0, round(self.deadline - self.started, 2)):g} s"

@@ -13,9 +13,8 @@ from probes.http.errors import TransportError
 class Body(httpx.AsyncByteStream):
     """The encoded body of one answer. `release`, called once, gives the connection back."""
 
-    def __init__(self, answer: Answer, deadline: float, release: Callable[[], None]) -> None:
+    def __init__(self, answer: Answer, release: Callable[[], None]) -> None:
         self.answer = answer
-        self._deadline = deadline
         self._release: Callable[[], None] | None = release
 
     async def read(self) -> bytes:
@@ -33,7 +32,7 @@ class Body(httpx.AsyncByteStream):
     async def _end(self) -> None:
         answer = self.answer
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(answer.exchange.deadline):
                 while not answer.complete and answer.error is None:
                     await answer.changed()
         except TimeoutError:

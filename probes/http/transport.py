@@ -51,18 +51,15 @@ class Transport(httpx.AsyncBaseTransport):
         self._pool = Pool()
 
     async def handle_async_request(self, request: httpx.Request) -> Response:
-        exchange = Exchange()
-        deadline = request.extensions.get("deadline")
-        if deadline is None:
-            deadline = exchange.started + _DEFAULT_TIMEOUT
         origin = origin_of(request.url)
         if origin is None:
             raise TransportError(Reason.CONFIG, f"not an address that can be asked: {request.url}")
         head = wire.head(request)
-        answered = await self._ask_again(origin, request, head, exchange, deadline)
+        exchange = _begin(request)
+        answered = await self._ask_again(origin, request, head, exchange)
         if answered is None:
-            answered = await self._ask_anew(origin, request, head, exchange, deadline)
-        return self._response(origin, *answered, deadline)
+            answered = await self._ask_anew(origin, request, head, exchange)
+        return self._response(origin, *answered)
 
     async def aclose(self) -> None:
         self._pool.close()
@@ -70,7 +67,7 @@ class Transport(httpx.AsyncBaseTransport):
             await self._resolver.aclose()
 
     async def _ask_again(
-        self, origin: Origin, request: httpx.Request, head: bytes, exchange: Exchange, deadline: float
+        self, origin: Origin, request: httpx.Request, head: bytes, exchange: Exchange
     ) -> tuple[Channel, Answer] | None:
         """Over a connection that is there. None where there is none, or where the server closed it just then: what it
         cannot have seen, or may safely see twice, is asked anew."""
@@ -79,7 +76,7 @@ class Transport(httpx.AsyncBaseTransport):
             return None
         exchange.reused = True
         exchange.enter("processing")
-        answer = await self._converse(channel, request, head, exchange, deadline)
+        answer = await self._converse(channel, request, head, exchange)
         if answer.error is None or answer.head_complete:
             return channel, answer
         self._pool.discard(channel)
@@ -91,25 +88,23 @@ class Transport(httpx.AsyncBaseTransport):
         return None
 
     async def _ask_anew(
-        self, origin: Origin, request: httpx.Request, head: bytes, exchange: Exchange, deadline: float
+        self, origin: Origin, request: httpx.Request, head: bytes, exchange: Exchange
     ) -> tuple[Channel, Answer]:
         context = self._ssl_context_for(origin.host) if origin.scheme == "https" else None
-        channel = await dial(origin, self._resolver, context, exchange, deadline)
+        channel = await dial(origin, self._resolver, context, exchange)
         self._pool.add(channel)
-        answer = await self._converse(channel, request, head, exchange, deadline)
+        answer = await self._converse(channel, request, head, exchange)
         if answer.error is not None and not answer.head_complete:
             self._pool.discard(channel)
             raise answer.error
         return channel, answer
 
-    async def _converse(
-        self, channel: Channel, request: httpx.Request, head: bytes, exchange: Exchange, deadline: float
-    ) -> Answer:
+    async def _converse(self, channel: Channel, request: httpx.Request, head: bytes, exchange: Exchange) -> Answer:
         """Sends the request and waits for the head of the answer, or its failure."""
         answer = Answer(request.method, exchange, self._max_body)
         channel.receiver = answer
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(exchange.deadline):
                 if isinstance(request.stream, httpx.ByteStream):
                     channel.write(head + request.content)
                 else:
@@ -124,10 +119,10 @@ class Transport(httpx.AsyncBaseTransport):
             raise
         return answer
 
-    def _response(self, origin: Origin, channel: Channel, answer: Answer, deadline: float) -> Response:
+    def _response(self, origin: Origin, channel: Channel, answer: Answer) -> Response:
         exchange = answer.exchange
         exchange.peer, exchange.certificate_expires = channel.peer, channel.certificate_expires
-        body = Body(answer, deadline, partial(self._release, origin, channel, answer))
+        body = Body(answer, partial(self._release, origin, channel, answer))
         extensions = {
             "shopwatch": exchange,
             "http_version": exchange.http_version.encode("ascii"),
@@ -141,6 +136,16 @@ class Transport(httpx.AsyncBaseTransport):
             self._pool.put_back(origin, channel)
         else:
             self._pool.discard(channel)
+
+
+def _begin(request: httpx.Request) -> Exchange:
+    now = asyncio.get_running_loop().time()
+    deadline = request.extensions.get("deadline")
+    if deadline is None:
+        deadline = now + _DEFAULT_TIMEOUT
+    elif deadline <= now:
+        raise TransportError(Reason.TIMEOUT, "no time was left to ask")
+    return Exchange(deadline)
 
 
 async def _send_body(channel: Channel, request: httpx.Request, answer: Answer) -> None:
