@@ -3,18 +3,16 @@
 Built only when something failed: a run that is up pays nothing for it.
 """
 
-import base64
-import html
-import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from urllib.parse import quote, quote_plus
+
+from probes.masking import forms
 
 SEEN_LIMIT = 2048  # bytes of UTF-8
 MASK = "***"
-SHORTEST_SECRET = 4  # shorter ones would blot out ordinary text
+SHORTEST_SECRET = 3  # shorter ones would blot out ordinary text
 SHORTEST_COOKIE = 6  # a cookie such as lang=en is no secret, and neither is the word it holds
 _WINDOW = 64 << 10  # characters of a long text that are looked at
 
@@ -73,13 +71,21 @@ class Masker:
     def clip(self, text: str, limit: int = SEEN_LIMIT) -> str:
         """Masked first, then cut to `limit` bytes: a secret cut in half would no longer be recognised."""
         window = self(text[:_WINDOW])
-        if len(text) > _WINDOW:
-            longest = max((len(form) for form, _ in self._forms()), default=0)
-            window = window[: max(0, len(window) - longest)]  # where the window's edge may have cut one
+        if len(text) > _WINDOW or text.endswith("…"):
+            window = self._without_torn_end(window)
         data = window.encode("utf-8", "replace")
         if len(data) <= limit and len(text) <= _WINDOW:
             return data.decode()
         return data[: limit - 3].decode("utf-8", "ignore") + "…"
+
+    def _without_torn_end(self, text: str) -> str:
+        """Less the first part of a secret that whoever cut the text has left at its end."""
+        end = text.rstrip(" …")
+        for form, _ in self._forms():
+            for length in range(min(len(form), len(end)), SHORTEST_SECRET - 1, -1):
+                if end.endswith(form[:length]):
+                    return end[:-length] + "…"
+        return text
 
     def _forms(self) -> list[tuple[str, str]]:
         if self._replacements is None:
@@ -88,39 +94,9 @@ class Masker:
         return self._replacements
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=1024)
 def _encodings(secret: str) -> frozenset[str]:
-    """The secret as it may turn up in a page, a URL, a header, a JSON body or a shell command."""
-    quoted = {quote(secret, safe=""), quote(secret), quote_plus(secret), quote(secret, safe="/:?&=@!$'()*+,;~")}
-    quoted |= {re.sub(r"%[0-9A-F]{2}", lambda found: found[0].lower(), text) for text in quoted}
-    quoted |= {quote(text, safe="") for text in quoted}
-    escaped = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
-    escaped |= {text.replace("/", "\\/") for text in escaped}
-    escaped |= {re.sub(r"[<>&'\"+=]", lambda found: f"\\u{ord(found[0]):04x}", secret)}
-    escaped |= {re.sub(r"[<>&'\"+=]", lambda found: f"\\u{ord(found[0]):04X}", secret)}
-    pages = {html.escape(secret), html.escape(secret, quote=False)}
-    pages |= {text.replace("&#x27;", other) for text in pages for other in ("&#39;", "&#039;", "&apos;")}
-    pages |= {text.replace("&quot;", "&#34;") for text in pages} | {"".join(f"&#{ord(c)};" for c in secret)}
-    data = secret.encode("utf-8", "replace")
-    encoded = {form for shift in range(3) for form in _base64_forms(data, shift)} | {data.hex(), data.hex().upper()}
-    return frozenset(
-        form for form in {secret} | quoted | escaped | pages | encoded if len(form) >= min(SHORTEST_SECRET, len(secret))
-    )
-
-
-def _base64_forms(data: bytes, shift: int) -> Iterator[str]:
-    """What of base64 is the same wherever `data` stands `shift` bytes (mod 3) into what was encoded."""
-    whole = (shift + len(data)) // 3 * 3
-    start = (0, 2, 3)[shift]
-    text = base64.b64encode(b"\0" * shift + data).decode()
-    inner = text[start : whole // 3 * 4]
-    if shift == 0:
-        yield text
-        yield text.rstrip("=")
-        yield base64.urlsafe_b64encode(data).decode().rstrip("=")
-    if len(inner) >= SHORTEST_SECRET:
-        yield inner
-        yield inner.replace("+", "-").replace("/", "_")
+    return frozenset({secret, *forms(secret)})
 
 
 def curl_command(
@@ -129,6 +105,7 @@ def curl_command(
     headers: Sequence[tuple[str, str]],
     body: bytes,
     masker: Masker,
+    *,
     options: Iterable[str] = (),
 ) -> str:
     """The command that repeats a request: named secrets as "$VARIABLES", the others and all cookies masked."""

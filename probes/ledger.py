@@ -86,7 +86,7 @@ class Ledger:
         with self._locked() as descriptor, self.path.open("rb") as file:
             kept = [entry for entry in _fold(file).values() if entry.open]
             fresh = self.path.with_suffix(".new")
-            with fresh.open("w", encoding="utf-8", opener=_private) as out:
+            with os.fdopen(_private(fresh), "w", encoding="utf-8") as out:
                 out.writelines(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in kept)
                 out.flush()
                 os.fsync(out.fileno())
@@ -150,8 +150,8 @@ def _fold(lines: Any) -> dict[str, Entry]:
     return entries
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _private(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
 
 
 def _sync_folder(folder: Path) -> None:

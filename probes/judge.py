@@ -1,0 +1,97 @@
+"""Whether an answer is what a step expects: the first expectation that fails names the reason."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from probes.answer import Answer, WrongEncoding
+from probes.expect import Expect
+from probes.failure import Failed
+from probes.matchers import Matcher
+from probes.result import Reason
+from probes.values import MISSING
+
+_REFUSED = (401, 403)
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Looks at one answer. `values` is what templates in matchers see."""
+
+    answer: Answer
+    values: Mapping[str, Any]
+    now: datetime
+
+    def judge(self, expect: Expect | None, *, any_status: bool = False) -> None:
+        """In the order status, header, cookie, body, json, html. Raises Failed and TemplateFailed.
+
+        `any_status`: where `expect` names no status, any will do, because another part of the step judges it.
+        """
+        status = expect.status if expect is not None else None
+        if status is not None or not any_status:
+            self._status(status)
+        if expect is not None:
+            self._rest(expect)
+
+    def _status(self, matcher: Matcher | None) -> None:
+        """Without a matcher, 200 to 399 passes. A 401 or 403 that fails is `auth`."""
+        status = self.answer.status
+        if matcher is None:
+            expected = None if 200 <= status < 400 else "status 200 to 399"
+        else:
+            mismatch = matcher.judge(status, 1, self.values, self.now)
+            expected = None if mismatch is None else f"status {mismatch.expected}"
+        if expected is not None:
+            reason = Reason.AUTH if status in _REFUSED else Reason.STATUS
+            raise Failed(reason, expected, _status_and_body(self.answer), status=status)
+
+    def _rest(self, expect: Expect) -> None:
+        answer = self.answer
+        for name, matcher in expect.header.items():
+            self._match(Reason.HEADER, f"header {name}", matcher, answer.headers.get_list(name))
+        for name, matcher in expect.cookie.items():
+            cookie = answer.cookies.get(name)
+            self._match(Reason.COOKIE, f"cookie {name}", matcher, [] if cookie is None else [cookie])
+        if expect.body is not None:
+            self._match(Reason.BODY, "body", expect.body, [read(Reason.BODY, lambda: answer.text, answer)])
+        if expect.json_:
+            document = read(Reason.JSON, lambda: answer.document, answer)
+            for path, matcher in expect.json_.items():
+                self._match(Reason.JSON, f"json {path}", matcher, find_json(path, document))
+        for selector, matcher in expect.html.items():
+            self._match(Reason.HTML, f"html {selector}", matcher, answer.page.select(selector))
+
+    def _match(self, reason: Reason, what: str, matcher: Matcher, found: Sequence[Any]) -> None:
+        mismatch = matcher.judge(found[0] if found else MISSING, len(found), self.values, self.now)
+        if mismatch is not None:
+            raise Failed(reason, f"{what} {mismatch.expected}", mismatch.seen, status=self.answer.status)
+
+
+def read(reason: Reason, look: Callable[[], Any], answer: Answer) -> Any:
+    try:
+        return look()
+    except WrongEncoding as error:
+        raise Failed(Reason.BODY, f"a body in {answer.charset or 'utf-8'}", f"{error}: {answer.shown}") from None
+    except ValueError as error:
+        seen = f"{error}: {answer.content_type or 'no Content-Type'}: {answer.shown}"
+        raise Failed(reason, "a JSON document", seen) from None
+
+
+def _status_and_body(answer: Answer) -> str:
+    return " ".join(_parts(answer))
+
+
+def _parts(answer: Answer) -> Iterator[str]:
+    yield str(answer.status)
+    if answer.is_redirect:
+        yield f"with Location: {answer.headers['location']}"
+    elif answer.content:
+        yield f"with the body: {answer.shown}"
+
+
+def find_json(path: str, document: Any) -> list[Any]:
+    """The values at an RFC 9535 path, at most as many as anybody counts."""
+    from jsonpath import compile as compile_path
+
+    return list(compile_path(path).findall(document))

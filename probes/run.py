@@ -1,0 +1,168 @@
+"""The state of one run while it goes on: what steps share, and what evidence is made of."""
+
+import asyncio
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from probes.answer import Answer
+from probes.context import RunContext
+from probes.evidence import SHORTEST_COOKIE, Masker, curl_command, sounds_secret
+from probes.failure import Failed
+from probes.journey import Account, Journey
+from probes.kinds import Step
+from probes.ledger import Entry
+from probes.result import Reason
+from probes.sandbox import for_templates
+from probes.saving import Save
+from probes.session import Outgoing, Session, host_of, parse_url
+from probes.templates import Template, Tree
+from probes.values import to_text
+
+
+@for_templates
+def uuid() -> str:
+    """What templates call as `uuid()`."""
+    return str(uuid4())
+
+
+@dataclass
+class Run:
+    """`values` is what templates see; `deadline` is loop.time() of the end of the run, cleanup apart.
+
+    `page` is the last HTML page that was read, from which forms are taken. `answered`: whether any target has answered,
+    so that there can be anything to clean up.
+    """
+
+    journey: Journey
+    context: RunContext
+    id: str
+    deadline: float
+    values: dict[str, Any]
+    session: Session
+    account: Account | None = None
+    page: Answer | None = None
+    answered: bool = False
+    saved: dict[str, Any] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)  # value -> name of the variable it would stand in, or ""
+    made: list[Entry] = field(default_factory=list)  # what the ledger says of this run
+
+    def render(self, value: Template | Tree) -> Any:
+        """Raises what a failing template raises, which ends the step with the reason `config`."""
+        return value.render(self.values)
+
+    def text(self, value: Template) -> str:
+        return value.text(self.values)
+
+    @property
+    def has_secrets(self) -> bool:
+        return bool(self.secrets or self.context.environment.secrets or self.session.has_cookies)
+
+    def url(self, text: str) -> httpx.URL:
+        """Absolute, or relative to the journey's `base` as a link on a page there would be."""
+        try:
+            if "://" not in text and self.journey.base is not None:
+                return join(self.journey.base, text)
+            return parse_url(text)
+        except ValueError as error:
+            raise Failed(Reason.CONFIG, "an absolute URL, or one relative to `base`", str(error)) from None
+
+    async def send(self, step: Step, outgoing: Outgoing, deadline: float) -> Answer:
+        """Raises Failed and TransportError. The page that the answer may hold becomes the current one."""
+        answer = await self.session.send(outgoing, follow=step.follow, deadline=deadline)
+        self.answered = True
+        if answer.is_page:
+            self.page = answer
+        return answer
+
+    def keep(self, name: str, save: Save, value: Any) -> None:
+        """What a step saved; from now on templates know it, and evidence hides it if it opens doors."""
+        self.values[name] = self.saved[name] = value
+        if save.kind == "cookie" or sounds_secret(name, save.json_, save.html, save.header, save.regex):
+            self.secrets.setdefault(to_text(value), "")
+
+    def masker(self) -> Masker:
+        """Everything that must not be shown: made when something is to be shown."""
+        masker = Masker()
+        for name, value in self.context.environment.secrets.items():
+            masker.add(value, name)
+        for value, name in self.secrets.items():
+            masker.add(value, name or None)
+        for name, value in self.session.secrets():
+            masker.add(value, shortest=3 if sounds_secret(name) else SHORTEST_COOKIE)
+        return masker
+
+    def curl(self, masker: Masker) -> str | None:
+        """The command that repeats the last request, None where the step has sent none."""
+        request = self.session.request
+        if request is None:
+            return None
+        headers = [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in request.headers.raw]
+        options: list[str] = []
+        tls = self.journey.tls
+        if tls is not None:
+            for option, value in (("--cacert", tls.ca), ("--cert", tls.cert), ("--key", tls.key)):
+                options += [option, value] if value is not None else []
+            options += [] if tls.verify else ["--insecure"]
+        return curl_command(request.method, str(request.url), headers, request.content, masker, options=options)
+
+
+def join(base: str, text: str) -> httpx.URL:
+    """`/x` from the root of the host, `x` and `?x` below `base`. Raises ValueError."""
+    text = text.strip()
+    root = parse_url(base if base.endswith("/") else base + "/")
+    if text.startswith("/") and not text.startswith("//") and not root.userinfo:
+        return parse_url(f"{root.scheme}://{root.netloc.decode('ascii')}{text}")
+    try:
+        return parse_url(str(root.join(text)))
+    except httpx.InvalidURL as error:
+        raise ValueError(f"{text!r} is not a URL: {error}") from None
+
+
+def new_session(journey: Journey, context: RunContext, run_id: str, account: Account | None) -> Session:
+    """A shopper who has just arrived: no connection, and no cookies but those that the account brings."""
+    own = None if journey.base is None else host_of(parse_url(journey.base))
+    session = Session(context.transport(journey), own, journey.hosts, marks(context, run_id))
+    extra: Mapping[str, Any] = account.values() if account is not None else {}
+    headers, cookies = extra.get("headers"), extra.get("cookies")
+    if isinstance(headers, Mapping):
+        session.own_headers = [*session.own_headers, *((str(name), to_text(value)) for name, value in headers.items())]
+    if isinstance(cookies, Mapping) and journey.base is not None:
+        session.set_cookies(parse_url(journey.base), {str(name): to_text(value) for name, value in cookies.items()})
+    return session
+
+
+def marks(context: RunContext, run_id: str) -> list[tuple[str, str]]:
+    """`X-Shopwatch-Run`, by which a shop can tell our runs from shoppers and from anybody who would pass for us."""
+    if not context.run_key:
+        return []
+    digest = hmac.digest(context.run_key.encode(), run_id.encode(), "sha256").hex()
+    return [("X-Shopwatch-Run", f"{run_id}.{digest}")]
+
+
+def start_values(journey: Journey, context: RunContext, run_id: str, account: Account | None) -> dict[str, Any]:
+    """What templates see when the run starts. Raises what a failing template of `vars` raises."""
+    seen = account.values() if account is not None else {}
+    return journey.start({"account": seen, "run_id": run_id, "now": context.now(), "uuid": uuid})
+
+
+def known_secrets(values: Mapping[str, Any], account: Account | None) -> dict[str, str]:
+    """What the journey's file itself holds of secrets: value -> the name of a variable that could stand for it."""
+    secrets: dict[str, str] = {}
+    for name, value in (account.values() if account is not None else {}).items():
+        if name in ("headers", "cookies") and isinstance(value, Mapping):
+            secrets.update((to_text(inner), "") for inner in value.values())
+        elif name != "user" and sounds_secret(name):
+            secrets[to_text(value)] = f"ACCOUNT_{name}".upper()
+    for name, value in values["vars"].items() if "vars" in values else ():
+        if sounds_secret(name):
+            secrets[to_text(value)] = name.upper()
+    return secrets
+
+
+def loop_time() -> float:
+    return asyncio.get_running_loop().time()

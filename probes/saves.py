@@ -1,0 +1,73 @@
+"""`save`: takes what a step keeps out of its answer."""
+
+from typing import Any
+
+from probes.answer import Answer
+from probes.failure import Failed
+from probes.judge import find_json, read
+from probes.kinds import Step
+from probes.regex import compile_regex
+from probes.result import Reason
+from probes.run import Run
+from probes.saving import Save
+from probes.values import MISSING
+
+_REASONS = {
+    "json": Reason.JSON,
+    "html": Reason.HTML,
+    "header": Reason.HEADER,
+    "cookie": Reason.COOKIE,
+    "regex": Reason.BODY,
+    "status": Reason.STATUS,
+}
+
+
+def save_all(model: Step, run: Run, answer: Answer) -> None:
+    """Raises Failed for the first that is not there and has no default, once the others are saved."""
+    missing: Failed | None = None
+    for name, save in model.save.items():
+        try:
+            value = find(save, answer)
+            if value is MISSING:
+                if save.default is None and not save.has_default:
+                    raise Failed(_REASONS[save.kind], f"{_what(save)}, to save as {name}", "nothing", answer.status)
+                value = None if save.default is None else run.render(save.default)
+        except Failed as error:
+            missing = missing or error
+        else:
+            run.keep(name, save, value)
+    if missing is not None:
+        raise missing
+
+
+def save_what_is_there(model: Step, run: Run, answer: Answer) -> None:
+    """For cleanup, after the step has failed: what cannot be found is passed over."""
+    for name, save in model.save.items():
+        try:
+            value = find(save, answer)
+        except Failed:  # the step has its reason already
+            continue
+        if value is not MISSING:
+            run.keep(name, save, value)
+
+
+def find(save: Save, answer: Answer) -> Any:
+    """The first value, or MISSING. Raises Failed where the body cannot be read as what it should be."""
+    if save.json_ is not None:
+        nodes = find_json(save.json_, read(Reason.JSON, lambda: answer.document, answer))
+        return nodes[0] if nodes else MISSING
+    if save.html is not None:
+        found = answer.page.select(save.html, save.attr)
+        return found[0] if found else MISSING
+    if save.header is not None:
+        return answer.headers.get(save.header, MISSING)
+    if save.cookie is not None:
+        return answer.cookies.get(save.cookie, MISSING)
+    if save.regex is not None:
+        match = compile_regex(save.regex).search(read(Reason.BODY, lambda: answer.text, answer))
+        return MISSING if match is None or match.group(1) is None else match.group(1)
+    return answer.status
+
+
+def _what(save: Save) -> str:
+    return f"{save.kind} {getattr(save, 'json_' if save.kind == 'json' else save.kind)}"
