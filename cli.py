@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 COMMANDS = {  # name: (module, attribute, one line of help)
-    "demo": ("drills.commands", "demo", "See it all in a minute: a practice shop, a drill, an incident."),
+    "demo": ("drills.demo.command", "demo", "See it all in a minute: a practice shop, a drill, an incident."),
     "init": ("incident.commands", "init", "Write a workspace to start from."),
-    "check": ("drills.commands", "check", "Validate every file of the workspace."),
-    "schema": ("drills.commands", "schema", "Print the JSON Schema of a kind of file, for editors."),
+    "check": ("drills.check_commands", "check", "Validate every file of the workspace."),
+    "schema": ("drills.check_commands", "schema", "Print the JSON Schema of a kind of file, for editors."),
     "run": ("incident.commands", "run", "Start Shopwatch: probes, alerts, incidents, status page."),
     "probe": ("probes.commands", "probe", "List and run journeys."),
     "alert": ("incident.commands", "alert", "See what is firing."),
@@ -19,7 +19,7 @@ COMMANDS = {  # name: (module, attribute, one line of help)
     "runbook": ("runbooks.commands", "runbook", "Find and read runbooks."),
     "drill": ("drills.commands", "drill", "Break things on purpose and grade the response."),
     "token": ("incident.commands", "token", "Let people and alert sources in."),
-    "practice": ("drills.commands", "practice", "Start the practice shop alone, to try journeys on."),
+    "practice": ("drills.practice.command", "practice", "Start the practice shop alone, to try journeys on."),
 }
 
 SHORT_FORMS = ("ack", "note", "update", "assign", "sev", "resolve", "reopen", "timeline")  # of `incident …`

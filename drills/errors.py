@@ -5,3 +5,7 @@ class DrillsError(Exception):
     """Base of every error raised on purpose in `drills`. `permanent`: whether trying the same again cannot help."""
 
     permanent: bool = True
+
+
+class Refused(DrillsError):
+    """The drill may not run now, or not here; the text says why."""

@@ -1,0 +1,157 @@
+"""Starts the practice shop and a Shopwatch, runs the drill, and takes everything down again."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import click
+
+from drills.conductor import Conductor
+from drills.demo import workspace
+from drills.demo.screen import PlainScreen, Screen, screen
+from drills.errors import DrillsError
+from drills.loading import load_file
+from drills.practice.launch import SHOP, Practice
+from drills.practice.serving import bind
+from drills.report import print_scorecard
+from drills.scorecard import Scorecard
+from drills.target import Shop
+from drills.watch import Watch
+from incident.client import Answered, Client, Unreachable
+from probes.secrets import Environment
+from runbooks.library import Library
+
+DRILL = "payment-declines"
+HOST = "127.0.0.1"
+READY_WITHIN = 20.0  # seconds
+ENDS_WITHIN = 2.0  # seconds that the daemon has to go by itself
+BEAT = 0.25  # seconds between two looks
+
+
+class DemoFailed(DrillsError):
+    """The demo could not be set up; the text says what to do."""
+
+
+async def play(port: int, *, once: bool) -> bool:
+    """Whether the drill passed. `port` is Shopwatch's, the shop and its neighbours take those after it; 0: free ones.
+
+    Raises DrillsError (PortInUse among them), CancelledError; nothing is left running then either.
+    """
+    own = _free(port)
+    ports = {name: port + offset for offset, name in enumerate(SHOP, start=1)} if port else {}
+    async with Practice(SHOP, ports=ports) as practice:
+        folder = workspace.write()
+        shop = Shop(practice.urls["shop"], practice.token)
+        click.echo(_addresses(own, shop.url, folder))
+        async with _shopwatch(folder, own, shop.url) as client:
+            card = await _drilled(folder, client, shop)
+            click.echo()
+            print_scorecard(card.to_json())
+            click.echo("\n" + _addresses(own, shop.url, folder))
+            if not once:
+                click.echo("It all goes on until Ctrl-C.")
+                async with _shown(client, PlainScreen()):
+                    await asyncio.Event().wait()
+    return card.passed
+
+
+def _free(port: int) -> int:
+    """The port, or a free one for 0. Raises PortInUse."""
+    with bind(port) as sock:
+        return int(sock.getsockname()[1])
+
+
+def _addresses(port: int, shop: str, folder: Path) -> str:
+    return (
+        f"The practice shop:  {shop}/\n"
+        f"The status page:    http://{HOST}:{port}/   in Chinese: http://{HOST}:{port}/zh/\n"
+        f"The workspace:      {folder}"
+    )
+
+
+async def _drilled(folder: Path, client: Client, shop: Shop) -> Scorecard:
+    view = screen()
+    async with _shown(client, view):
+        drill = load_file(folder / "drills" / f"{DRILL}.yaml", Environment(os.environ), [])[0]
+        try:
+            return await Conductor(drill, client, Library(folder), shop, view.say).run()
+        except (Answered, Unreachable) as error:
+            raise DemoFailed(f"Shopwatch stopped answering: {error}; see {_log(folder)}") from None
+
+
+@contextlib.asynccontextmanager
+async def _shown(client: Client, view: Screen) -> AsyncIterator[None]:
+    """Keeps the view up to date while the block runs."""
+
+    async def keep_looking() -> None:
+        watch = Watch(client)
+        while True:
+            with contextlib.suppress(Unreachable):  # the drill's own look says so, if it lasts
+                view.show(await watch.look())
+            await asyncio.sleep(BEAT)
+
+    task = asyncio.create_task(keep_looking())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        view.close()
+
+
+@contextlib.asynccontextmanager
+async def _shopwatch(folder: Path, port: int, shop: str) -> AsyncIterator[Client]:
+    """A daemon in a process of its own while the block runs."""
+    log = _log(folder)
+    log.parent.mkdir(mode=0o700, exist_ok=True)
+    with log.open("ab") as out:
+        process = subprocess.Popen(  # noqa: ASYNC220 - asyncio's own would tie its end to this loop
+            [sys.executable, "-P", "-m", "drills.demo.daemon", str(folder), str(port)],
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=out,
+            env=os.environ | {"SHOP_URL": shop},
+            start_new_session=True,  # Ctrl-C is for the demo, which ends the others in order
+        )
+    try:
+        yield await _ready(process, port, log)
+    finally:
+        await asyncio.to_thread(_end, process)
+
+
+def _log(folder: Path) -> Path:
+    return folder / ".shopwatch" / "daemon.log"
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-2000:]
+
+
+async def _ready(process: subprocess.Popen[bytes], port: int, log: Path) -> Client:
+    end = asyncio.get_running_loop().time() + READY_WITHIN
+    while asyncio.get_running_loop().time() < end:
+        if process.poll() is not None:
+            raise DemoFailed(f"Shopwatch ended while starting:\n{_tail(log)}")
+        client = Client(f"http://{HOST}:{port}")
+        with contextlib.suppress(Unreachable, Answered):
+            await asyncio.to_thread(client.get, "/api/v1/journeys")
+            return client
+        await asyncio.sleep(0.05)
+    raise DemoFailed(f"Shopwatch did not answer within {READY_WITHIN:g} s; see {log}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(ENDS_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
