@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from incident import actions, engine, numbers
 from incident.actor import Actor, Kind, Role
 from incident.alerts import DrillWindow, StoredAlert, accept
+from incident.bell import Bell
 from incident.decide import Policy
-from incident.deliveries import Message
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
 from incident.model import Draft, Event, Incident
 from incident.policy import RunbookFinder, policy_of
@@ -55,6 +55,7 @@ class Desk:
         self.settings = settings
         self.base_url = base_url
         self.wake = asyncio.Event()
+        self.outbox_bell = Bell()
         self.changes = 0
         self.now = clock
         self.database = Database(database)
@@ -73,8 +74,11 @@ class Desk:
         """Waits for what is being written."""
         await asyncio.to_thread(self.database.close)
 
-    async def _changed(self, wake: bool = False) -> None:
+    async def changed(self, wake: bool = False, messages: int = 0) -> None:
+        """Tells those who wait for changes; with `wake` the engine too, with `messages` the outbox."""
         self.changes += 1
+        if messages:
+            self.outbox_bell.ring()
         if wake:
             self.wake.set()
         async with self._noticed:
@@ -107,7 +111,7 @@ class Desk:
         if good:
             news = await self.database.write(lambda connection: alert_store.take_in(connection, good))
             if news:
-                await self._changed(wake=True)
+                await self.changed(wake=True)
         if problems:
             raise PartlyRefused(problems)
 
@@ -125,7 +129,7 @@ class Desk:
                 problems.append(str(error))
         if rows:
             await self.database.write(lambda connection: run_store.add(connection, rows))
-            await self._changed()
+            await self.changed()
         if problems:
             raise PartlyRefused(problems)
 
@@ -139,26 +143,26 @@ class Desk:
         Raises NotFound, NotAllowed, Refused, Conflict or StoreFull.
         """
 
-        def job(connection: Connection) -> tuple[Incident, int]:
+        def job(connection: Connection) -> tuple[Incident, int, int]:
             incident = None if number is None else incident_store.find(connection, number)
             concerned = [] if incident is None else [incident]
             draft = Draft(concerned, incident_store.next_number(connection), self.now())
             done = actions.perform(action, incident, draft, actor=actor, args=args or {}, policy=self._policy)
-            engine.commit(connection, draft, concerned, self.base_url)
-            return draft.incidents[done], len(draft.events)
+            messages = engine.commit(connection, draft, concerned, self.base_url)
+            return draft.incidents[done], len(draft.events), messages
 
         try:
-            incident, events = await self._retried(job)
+            incident, events, messages = await self.write_retried(job)
         except IncidentError as error:
             log.warning(
                 "action refused", action=action, incident=number, actor=actor.name, via=actor.via, error=str(error)
             )
             raise
         if events:
-            await self._changed(wake=True)
+            await self.changed(wake=True, messages=messages)
         return incident
 
-    async def _retried(self, job: Callable[[Connection], T], times: int = 5) -> T:
+    async def write_retried(self, job: Callable[[Connection], T], times: int = 5) -> T:
         """Decides anew when somebody else was faster, as happens where several processes share a database."""
         for _ in range(times - 1):
             try:
@@ -167,33 +171,6 @@ class Desk:
                 if error.stated:
                     raise
         return await self.database.write(job)
-
-    async def delivered(self, delivery: int, message: Message, state: str, error: str | None = None) -> None:
-        """What became of a delivery, with what the timeline says of it: a page that arrived, anything given up."""
-
-        def job(connection: Connection) -> bool:
-            now = self.now()
-            delivery_store.finish(connection, delivery, state, now, error)
-            return self._tell_delivery(connection, message, state, error, now)
-
-        if await self._retried(job):
-            await self._changed()
-
-    def _tell_delivery(
-        self, connection: Connection, message: Message, state: str, error: str | None, now: datetime
-    ) -> bool:
-        if state == delivery_store.DELIVERED and message.kind != "page":
-            return False
-        incident = incident_store.find(connection, message.number)
-        draft = Draft([incident], 0, now)
-        data = {"channel": message.channel, "key": message.key}
-        if state == delivery_store.DELIVERED:
-            draft.add(message.number, "paged", f"Paged: {message.channel}", data)
-        else:
-            words = f"The {message.kind} to {message.channel} was given up: {error}"
-            draft.add(message.number, "delivery_failed", words, {**data, "error": error})
-        incident_store.append(connection, draft.events, draft.incidents)
-        return True
 
     # What there is
 
@@ -259,13 +236,13 @@ class Desk:
         wanted = None if services is None else tuple(services)
         window = DrillWindow(0, name, target, wanted, self.now(), until, actor.name)
         number = await self.database.write(lambda connection: drill_store.add(connection, window))
-        await self._changed()
+        await self.changed()
         return number
 
     async def close_drill(self, number: int, scorecard: Mapping[str, Any] | None) -> None:
         """Raises NotFound."""
         await self.database.write(lambda connection: drill_store.close(connection, number, scorecard, self.now()))
-        await self._changed()
+        await self.changed()
 
     async def drills(self, limit: int = 100) -> list[dict[str, Any]]:
         """Newest first, as JSON."""
@@ -311,9 +288,11 @@ class Desk:
     async def _steps(self, now: datetime) -> datetime | None:
         done = None
         for _ in range(_MOST_STEPS):
-            done = await self._retried(lambda connection: engine.step(connection, now, self._policy, self.base_url))
+            done = await self.write_retried(
+                lambda connection: engine.step(connection, now, self._policy, self.base_url)
+            )
             if done.events:
-                await self._changed()
+                await self.changed(messages=done.messages)
             if not done.more:
                 return done.next_due
         return now
@@ -333,7 +312,7 @@ class Desk:
     async def rebuild(self) -> int:
         """Makes the cache of incidents anew from their events. Returns how many there are."""
         count = await self.database.write(incident_store.rebuild)
-        await self._changed()
+        await self.changed()
         return count
 
     async def metrics(self) -> numbers.Numbers:

@@ -102,9 +102,9 @@ def set_aside(connection: Connection, fingerprint: str, problem: str) -> None:
 
 def count(connection: Connection) -> dict[str, int]:
     """By state, and `aside` for those that the engine could not decide on."""
-    rows = connection.execute(select(alerts.c.state, func.count()).group_by(alerts.c.state))
+    rows = connection.execute(select(alerts.c.state, func.count().label("number")).group_by(alerts.c.state))
     aside = connection.execute(select(func.count()).where(alerts.c.pending == ASIDE)).scalar_one()
-    return {**{state: number for state, number in rows}, "aside": aside}
+    return {**{row.state: row.number for row in rows}, "aside": aside}
 
 
 def prune(connection: Connection, resolved_before: datetime, stale_before: datetime) -> None:

@@ -46,16 +46,19 @@ def add(connection: Connection, messages: Sequence[Message], now: datetime) -> N
         connection.execute(insert(deliveries), rows)
 
 
-def claim(connection: Connection, channel: str, now: datetime) -> Claimed | datetime | None:
-    """Marks the next delivery of a channel as being sent; or tells when one will be due; None: there is none.
+def is_any_due(connection: Connection, channel: str, now: datetime) -> bool:
+    return any(_is_due(row, now) for row in _heads(connection, channel))
+
+
+def claim(connection: Connection, channel: str, now: datetime) -> Claimed | None:
+    """Marks the next delivery of a channel as being sent; None when none is due.
 
     Pages go first; within an incident the order is kept, so that one waiting to be tried again holds up its incident
     alone.
     """
-    heads = _heads(connection, channel)
-    ready = [row for row in heads if _is_due(row, now)]
+    ready = [row for row in _heads(connection, channel) if _is_due(row, now)]
     if not ready:
-        return min((row.due_at for row in heads), default=None)
+        return None
     chosen = min(ready, key=lambda row: (row.kind != PAGE, row.id))
     change = update(deliveries).where(deliveries.c.id == chosen.id)
     connection.execute(change.values(state=SENDING, attempts=chosen.attempts + 1))
