@@ -28,7 +28,12 @@ class Shopper:
         return node.text(strip=True)
 
     def amount(self, name: str) -> Decimal:
-        return Decimal(self.page.css_first(f"#{name}").attributes["value"] or "")
+        return Decimal(self.attribute(f"#{name}", "value"))
+
+    def attribute(self, selector: str, name: str) -> str:
+        node = self.page.css_first(selector)
+        assert node is not None, f"no {selector} on {self.answer and self.answer.url}"
+        return node.attributes[name] or ""
 
     def get(self, path: str) -> httpx.Response:
         self.answer = self.client.get(path, follow_redirects=True)
@@ -40,7 +45,7 @@ class Shopper:
         data = {name: node.attributes.get("value") or "" for node in form.css("input") if (name := _sent(node))}
         for node in form.css("select"):
             chosen = node.css_first("option[selected]") or node.css_first("option")
-            data[node.attributes["name"] or ""] = chosen.text()
+            data[node.attributes["name"] or ""] = chosen.text() if chosen else ""
         self.answer = self.client.post(form.attributes["action"] or "", data=data | fields, follow_redirects=True)
         return self.answer
 
@@ -76,12 +81,14 @@ class Shopper:
         return self.client.get(f"/api/orders/{self.text('#order_number')}").json()
 
     def becomes(self, state: str, within: float = 8.0) -> Any:
-        """Asks for the order on the page until it is in that state."""
+        """Asks for the order on the page until it has reached that state."""
         deadline = time.monotonic() + within
-        while (order := self.order())["state"] != state:
+        while True:
+            order = self.order()
+            if state in [entry["state"] for entry in order["history"]]:
+                return order
             assert time.monotonic() < deadline, f"still {order['state']}"
             time.sleep(0.05)
-        return order
 
 
 def _sent(node: Any) -> str | None:
