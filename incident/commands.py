@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from incident.screen import Shopwatch, acknowledged, done, print_events, print_incident, short, table_or
-from probes.terminal import clean, emit_json, fail, json_option, local_time, workspace_dir
+from probes.terminal import REFUSED, clean, emit_json, fail, json_option, local_time, workspace_dir
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
@@ -63,14 +63,13 @@ def init(directory: Path) -> None:
     Example:
       shopwatch init myshop && shopwatch -w myshop check
     """
-    from incident.errors import IncidentError
+    from incident.errors import Refused
     from incident.starter import write
-    from probes.errors import ProbesError
 
     try:
         write(directory)
-    except (IncidentError, ProbesError, OSError) as error:
-        fail(str(error))
+    except Refused as error:
+        fail(str(error), REFUSED)
     shown = clean(str(directory))
     click.echo(f"A workspace is in {shown}. Read {shown}/shopwatch.yaml, then:")
     click.echo(f"  shopwatch -w {shown} check\n  shopwatch -w {shown} run")
@@ -363,10 +362,8 @@ def token_list(url: str | None, as_json: bool) -> None:
     if as_json:
         emit_json(tokens)
         return
-    rows = [
-        (item["name"], item["role"], local_time(item["created_at"]), local_time(item["revoked_at"])) for item in tokens
-    ]
-    table_or(("NAME", "ROLE", "CREATED", "REVOKED"), rows, "No tokens.")
+    rows = [(item["name"], item["role"], local_time(item["created_at"])) for item in tokens]
+    table_or(("NAME", "ROLE", "CREATED"), rows, "No tokens.")
 
 
 @token.command("revoke")

@@ -19,7 +19,7 @@ _IMPACTS = {"SEV1": "critical", "SEV2": "major", "SEV3": "minor", "SEV4": "minor
 
 def summary(board: Board, name: str, url: str, time_zone: str, started_at: datetime) -> dict[str, Any]:
     """`started_at`: when this page began; components that nothing happened to say so."""
-    page = _id(url or name)
+    page = _id(name)
     changed = [notice.changed_at for notice in (*board.open, *board.recent)]
     components = _components(board, page, started_at)
     by_name = {component["name_key"]: component for component in components if "name_key" in component}

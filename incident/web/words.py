@@ -1,7 +1,6 @@
 """The words of the status page, in its two languages. A key that one language lacks is a failing test."""
 
 ENGLISH = {
-    "language": "English",
     "title_suffix": "status",
     "skip": "Skip to the current state",
     "none": "All systems are working",
@@ -12,7 +11,6 @@ ENGLISH = {
     "components": "Parts of the shop",
     "recent": "Resolved in the last 7 days",
     "nothing_recent": "No incidents were reported in the last 7 days.",
-    "shop": "The shop",
     "operational": "Working",
     "degraded_performance": "Slow or partly failing",
     "partial_outage": "Partly down",
@@ -34,11 +32,9 @@ ENGLISH = {
     "clock": "Times are in the zone {}.",
     "machine": "As data",
     "to_shop": "To the shop",
-    "other_page": "中文",
 }
 
 CHINESE = {
-    "language": "中文",
     "title_suffix": "服务状态",
     "skip": "跳到当前状态",
     "none": "所有系统运行正常",
@@ -49,7 +45,6 @@ CHINESE = {
     "components": "商城各部分",
     "recent": "最近 7 天内已解决",
     "nothing_recent": "最近 7 天内没有事件。",
-    "shop": "商城",
     "operational": "正常",
     "degraded_performance": "缓慢或部分出错",
     "partial_outage": "部分中断",
@@ -71,7 +66,6 @@ CHINESE = {
     "clock": "时间所在时区：{}。",
     "machine": "数据接口",
     "to_shop": "前往商城",
-    "other_page": "English",
 }
 
 WORDS = {"en": ENGLISH, "zh": CHINESE}

@@ -1,0 +1,143 @@
+"""Alerts as Alertmanager's API v2 writes them: from JSON, and to it. Pure.
+
+Source of the rules: Alertmanager 0.34, api/v2 and go-openapi; contracts: docs/api.md, "Alertmanager's API".
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from incident.alerts import StoredAlert
+from incident.errors import IncidentError
+from probes.alert import Alert
+
+RESOLVE_TIMEOUT = timedelta(minutes=5)
+REQUIRED, WRONG_TYPE = 602, 601  # go-openapi's codes; what is 600 and above is served as 422
+MAX_LABELS, MAX_NAME, MAX_VALUE = 64, 256, 16 * 1024
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+class BadDocument(IncidentError):
+    """The request as a whole cannot be read. `code` as go-openapi has it."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+    @property
+    def status(self) -> int:
+        return 422 if self.code >= 600 else self.code
+
+
+def read_alerts(body: bytes, now: datetime) -> tuple[list[Alert], list[str]]:
+    """The valid alerts of a `POST /alerts`, and a problem for each other one. Raises BadDocument."""
+    if not body.strip():
+        raise BadDocument(REQUIRED, "alerts in body is required")
+    try:
+        items = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(error) from None
+    if items is None:
+        return [], []
+    if not isinstance(items, list):
+        raise _unreadable(f"{type(items).__name__} is not an array")
+    shaped = [_shaped(item, index) for index, item in enumerate(items)]
+    alerts: list[Alert] = []
+    problems: list[str] = []
+    for index, item in enumerate(shaped):
+        try:
+            alerts.append(_alert(item, now))
+        except ValueError as error:
+            problems.append(f"alert {index}: {error}")
+    return alerts, problems
+
+
+def _shaped(item: Any, index: int) -> dict[str, Any]:
+    """`item` with the types of the schema, instants read. Raises BadDocument: then nothing of the batch is taken."""
+    if not isinstance(item, dict):
+        raise _unreadable(f"alert {index} is not an object")
+    if item.get("labels") is None:
+        raise BadDocument(REQUIRED, f"{index}.labels in body is required")
+    url = item.get("generatorURL")
+    if not isinstance(url, str | None):
+        raise _unreadable(f"generatorURL of alert {index} is not a string")
+    if url and not (url.startswith("/") or re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", url)):
+        raise BadDocument(WRONG_TYPE, f"{index}.generatorURL in body must be of type uri: {url[:100]!r}")
+    return {
+        "labels": _strings(item["labels"], f"labels of alert {index}"),
+        "annotations": _strings(item.get("annotations") or {}, f"annotations of alert {index}"),
+        "startsAt": _instant(item.get("startsAt"), f"startsAt of alert {index}"),
+        "endsAt": _instant(item.get("endsAt"), f"endsAt of alert {index}"),
+        "generatorURL": url or "",
+    }
+
+
+def _strings(value: Any, where: str) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise _unreadable(f"{where} should be an object of strings")
+    return value
+
+
+def _instant(value: Any, where: str) -> datetime | None:
+    """None for an instant that is not given, which Go writes as the zero time too."""
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise _unreadable(f"{where} is not an RFC 3339 time")
+    try:
+        instant = datetime.fromisoformat(value.upper().replace("Z", "+00:00"))
+        return None if instant.year == 1 else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _unreadable(f"{where} is not a time") from None
+
+
+def _alert(item: Mapping[str, Any], now: datetime) -> Alert:
+    """Fills in what the source left out. Raises ValueError for an alert that cannot be taken."""
+    labels = {name: value for name, value in item["labels"].items() if value}
+    if not labels:
+        raise ValueError("at least one label pair required")
+    _bounded(labels, "label")
+    _bounded(item["annotations"], "annotation")
+    ends_at, timeout = item["endsAt"], item["endsAt"] is None
+    starts_at = item["startsAt"] or ends_at or now
+    if timeout:
+        ends_at = now + RESOLVE_TIMEOUT
+    if ends_at < starts_at:
+        raise ValueError("start time must be before end time")
+    return Alert(labels, starts_at, ends_at, item["annotations"], item["generatorURL"], timeout)
+
+
+def _bounded(pairs: Mapping[str, str], what: str) -> None:
+    if len(pairs) > MAX_LABELS:
+        raise ValueError(f"{len(pairs)} {what}s; {MAX_LABELS} is the most")
+    for name, value in pairs.items():
+        if not name:
+            raise ValueError(f"a {what} has no name")
+        if len(name) > MAX_NAME or len(value) > MAX_VALUE:
+            raise ValueError(f"the {what} {name[:64]!r} is too long")
+
+
+def _unreadable(why: object) -> BadDocument:
+    return BadDocument(400, f'parsing alerts body from "" failed, because {why}')
+
+
+def write_alert(alert: StoredAlert, receivers: Sequence[str]) -> dict[str, Any]:
+    """Alertmanager's gettableAlert."""
+    return {
+        "annotations": dict(alert.annotations),
+        "endsAt": timestamp(alert.ends_at),
+        "fingerprint": alert.fingerprint,
+        "receivers": [{"name": name} for name in receivers],
+        "startsAt": timestamp(alert.starts_at),
+        "status": {"inhibitedBy": [], "mutedBy": [], "silencedBy": [], "state": "active"},
+        "updatedAt": timestamp(alert.updated_at),
+        "generatorURL": alert.generator_url,
+        "labels": dict(alert.labels),
+    }
+
+
+def timestamp(instant: datetime) -> str:
+    """`2026-01-31T09:00:00.000Z`, as Alertmanager writes it."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

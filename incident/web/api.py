@@ -1,0 +1,193 @@
+"""Shopwatch's own JSON API, `/api/v1`: each route only translates to the desk. Reference: docs/api.md."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Query, Request
+
+from incident.actor import Actor, Kind, Role
+from incident.desk import Desk
+from incident.errors import PartlyRefused
+from incident.model import Event, Incident
+from incident.web import api_models as models
+from incident.web.callers import Callers
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": models.ErrorShape, "description": text}
+    for status, text in (
+        (400, "The request makes no sense as it is"),
+        (401, "A token is needed"),
+        (403, "The role does not permit it, or the request came from a foreign page"),
+        (404, "There is no such thing"),
+        (409, "Somebody else changed it meanwhile"),
+        (413, "The body is too large"),
+        (415, "The Content-Type is not application/json"),
+        (503, "The database cannot take it now"),
+    )
+}
+
+
+def caller(request: Request) -> Actor:
+    actor: Actor = request.state.actor
+    return actor
+
+
+def person(request: Request) -> Actor:
+    """Whoever reads incidents is a person of any role, or Shopwatch itself."""
+    actor = caller(request)
+    actor.must_be(Role.VIEWER, "read incidents")
+    return actor
+
+
+Caller = Annotated[Actor, Depends(caller)]
+Person = Annotated[Actor, Depends(person)]
+
+
+class Api:
+    """The routes of `/api/v1`. `observe` is told of every result that came in; `base_url` begins links."""
+
+    def __init__(
+        self, desk: Desk, callers: Callers, base_url: str, observe: Callable[[list[dict[str, Any]]], None]
+    ) -> None:
+        self.desk = desk
+        self.callers = callers
+        self.base_url = base_url
+        self.observe = observe
+        self.router = APIRouter(prefix="/api/v1", responses=_ERRORS)
+        self._incidents()
+        self._probes()
+        self._drills()
+        self._tokens()
+
+    def _incidents(self) -> None:
+        add = self.router.add_api_route
+        shape = models.IncidentShape
+        shapes = list[models.IncidentShape]
+        add("/incidents", self.list_incidents, methods=["GET"], response_model=shapes, summary="List incidents")
+        add(
+            "/incidents",
+            self.open_incident,
+            methods=["POST"],
+            response_model=shape,
+            summary="Open one",
+            status_code=201,
+        )
+        add("/incidents/{number}", self.show, methods=["GET"], response_model=shape, summary="Show one")
+        events = list[models.EventShape]
+        add(
+            "/incidents/{number}/timeline",
+            self.timeline,
+            methods=["GET"],
+            response_model=events,
+            summary="Its timeline",
+        )
+        for action, args in models.ACTION_ARGS.items():
+            path = f"/incidents/{{number}}/{action}"
+            add(
+                path,
+                self._action(action, args),
+                methods=["POST"],
+                response_model=shape,
+                summary=f"Action: {action}",
+                name=action,
+            )
+
+    def _action(self, action: str, model: type[models.Args]) -> Callable[..., Awaitable[dict[str, Any]]]:
+        optional = not any(field.is_required() for field in model.model_fields.values())
+
+        async def act(number: int, actor: Caller, args: Any = None) -> dict[str, Any]:
+            given = {} if args is None else args.given()
+            return self._json(await self.desk.perform(action, number, actor, given))
+
+        body = Annotated[model | None, Body()] if optional else Annotated[model, Body()]
+        act.__annotations__["args"] = body
+        if not optional:
+            act.__defaults__ = (...,)
+        return act
+
+    def _probes(self) -> None:
+        add = self.router.add_api_route
+        add("/journeys", self.journeys, methods=["GET"], summary="Journeys with their last results")
+        add("/results", self.results, methods=["POST"], summary="Results of a prober", status_code=204)
+        add("/deliveries", self.deliveries, methods=["GET"], summary="Who was told what, and what failed")
+
+    def _drills(self) -> None:
+        add = self.router.add_api_route
+        add("/drills", self.drills, methods=["GET"], summary="Drills, the newest first")
+        add("/drills", self.open_drill, methods=["POST"], summary="Open the window of a drill", status_code=201)
+        add("/drills/{number}", self.close_drill, methods=["PATCH"], summary="Close it with its scorecard")
+
+    def _tokens(self) -> None:
+        add = self.router.add_api_route
+        add("/tokens", self.tokens, methods=["GET"], summary="Tokens, without their secrets")
+        add("/tokens", self.create_token, methods=["POST"], summary="Make a token", status_code=201)
+        add("/tokens/{name}", self.revoke_token, methods=["DELETE"], summary="Revoke a token")
+
+    def _json(self, incident: Incident) -> dict[str, Any]:
+        return incident.to_json(self.base_url)
+
+    async def list_incidents(self, actor: Person, everything: Annotated[bool, Query(alias="all")] = False) -> Any:
+        """The open ones, or all of them; the newest first."""
+        return [
+            self._json(item)
+            for item in sorted(
+                await self.desk.incidents(open_only=not everything), key=lambda item: item.number, reverse=True
+            )
+        ]
+
+    async def open_incident(self, actor: Caller, args: models.Open) -> Any:
+        return self._json(await self.desk.perform("open", None, actor, args.model_dump(exclude_none=True)))
+
+    async def show(self, number: int, actor: Person) -> Any:
+        return self._json(await self.desk.incident(number))
+
+    async def timeline(self, number: int, actor: Person, after: Annotated[int, Query(ge=0)] = 0) -> Any:
+        events: list[Event] = await self.desk.timeline(number, after)
+        return [event.to_json() for event in events]
+
+    async def journeys(self, actor: Caller) -> Any:
+        return await self.desk.journeys()
+
+    async def results(self, actor: Caller, batch: list[dict[str, Any]]) -> None:
+        if actor.kind is Kind.PERSON:
+            actor.must_be(Role.ADMIN, "send results")
+        try:
+            await self.desk.results(batch)
+        except PartlyRefused:
+            self.observe(batch)  # what could be stored counts; the rest is passed over there too
+            raise
+        self.observe(batch)
+
+    async def deliveries(self, actor: Person) -> Any:
+        return await self.desk.deliveries()
+
+    async def drills(self, actor: Person) -> Any:
+        return await self.desk.drills()
+
+    async def open_drill(self, actor: Caller, args: models.OpenDrill) -> Any:
+        actor.must_be(Role.RESPONDER, "run a drill")
+        return {"number": await self.desk.open_drill(args.name, args.target, args.services, args.until, actor)}
+
+    async def close_drill(self, number: int, actor: Caller, args: models.CloseDrill) -> Any:
+        actor.must_be(Role.RESPONDER, "close a drill")
+        await self.desk.close_drill(number, args.scorecard)
+        return {"number": number}
+
+    async def tokens(self, actor: Caller) -> Any:
+        actor.must_be(Role.ADMIN, "list tokens")
+        found = await self.desk.tokens()
+        return [item | {"role": "source"} if item["kind"] == Kind.SOURCE else item for item in found]
+
+    async def create_token(self, actor: Caller, args: models.NewToken) -> Any:
+        actor.must_be(Role.ADMIN, "make tokens")
+        source = args.role == "source"
+        role, kind = ("viewer", Kind.SOURCE) if source else (args.role, Kind.PERSON)
+        secret = await self.desk.create_token(args.name, role, kind)
+        await self.callers.refresh()
+        return {"name": args.name, "role": args.role, "token": secret}
+
+    async def revoke_token(self, name: str, actor: Caller) -> Any:
+        actor.must_be(Role.ADMIN, "revoke tokens")
+        await self.desk.revoke_token(name)
+        await self.callers.refresh()
+        return {"name": name, "revoked": True}

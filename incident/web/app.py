@@ -1,0 +1,126 @@
+"""The web app: every route, behind the gate."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from incident.desk import Desk
+from incident.errors import Conflict, IncidentError, NotAllowed, NotFound, StoreFull, StoreUnavailable
+from incident.settings import Settings
+from incident.web.alertmanager import Alertmanager
+from incident.web.api import Api
+from incident.web.callers import Callers
+from incident.web.gate import Gate
+from incident.web.guards import Names
+from incident.web.metrics import Metrics
+from incident.web.status import StatusPage
+from probes import __version__
+
+log = structlog.get_logger("web")
+_STATUSES: tuple[tuple[type[IncidentError], int], ...] = (
+    (NotFound, 404),
+    (NotAllowed, 403),
+    (Conflict, 409),
+    (StoreFull, 503),
+    (StoreUnavailable, 503),
+)
+
+
+async def create_app(desk: Desk, settings: Settings, folder: Path | None = None) -> ASGIApp:
+    """`desk` has been started. `folder` is the workspace, for the status page's logo."""
+    callers = Callers(desk)
+    await callers.refresh()
+    metrics = Metrics(desk)
+    app = FastAPI(
+        title="Shopwatch",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.include_router(Api(desk, callers, desk.base_url, metrics.observe).router)
+    app.router.routes.extend(_plain_routes(desk, settings, folder, metrics))
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(IncidentError, _incident_error)
+    app.add_exception_handler(Exception, _defect)
+    listen = settings.listen
+    return Gate(app, callers, Names.of(listen.host, settings.status_page.public_url, listen.trusted_proxies))
+
+
+def _plain_routes(desk: Desk, settings: Settings, folder: Path | None, metrics: Metrics) -> list[BaseRoute]:
+    return [
+        *StatusPage(desk, settings, desk.now, folder).routes(),
+        *Alertmanager(desk, settings, desk.now).routes(),
+        Route("/metrics", metrics.get, methods=["GET"]),
+        Route("/-/healthy", _healthy, methods=["GET"]),
+        Route("/-/ready", _ready(desk), methods=["GET"]),
+        *_chat_routes(desk),
+    ]
+
+
+def _chat_routes(desk: Desk) -> list[BaseRoute]:
+    if desk.settings.slack is None:
+        return []
+    routes: list[BaseRoute] = import_module("incident.chat.http").routes(desk)
+    return routes
+
+
+async def _healthy(request: Request) -> Response:
+    return PlainTextResponse("Shopwatch is healthy.\n", headers={"Cache-Control": "no-store"})
+
+
+def _ready(desk: Desk) -> Callable[[Request], Any]:
+    async def ready(request: Request) -> Response:
+        """Ready means that the database answers."""
+        try:
+            await desk.incidents(open_only=True)
+        except IncidentError as error:
+            return PlainTextResponse(f"Shopwatch is not ready: {error}\n", 503, headers={"Cache-Control": "no-store"})
+        return PlainTextResponse("Shopwatch is ready.\n", headers={"Cache-Control": "no-store"})
+
+    return ready
+
+
+def _error(status: int, text: str, path: str = "") -> JSONResponse:
+    body = {"code": status, "message": text} if path.startswith("/api/v2/") else {"error": text}
+    return JSONResponse(body, status, {"Cache-Control": "no-store"})
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    problems = error.errors() if isinstance(error, RequestValidationError) else []
+    return _error(400, "; ".join(_problem(item) for item in problems[:10]) or "the request cannot be read")
+
+
+def _problem(item: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in item["loc"] if part not in ("body", "query", "path"))
+    return f"{where}: {item['msg']}" if where else str(item["msg"])
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    status, text = (error.status_code, str(error.detail)) if isinstance(error, HTTPException) else (500, "")
+    return _error(status, text, request.url.path)
+
+
+async def _incident_error(request: Request, error: Exception) -> Response:
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
+    if status == 503:
+        log.error("request failed", path=request.url.path, error=str(error))
+    return _error(status, str(error), request.url.path)
+
+
+async def _defect(request: Request, error: Exception) -> Response:
+    """The log has all of it; the caller learns nothing of our insides."""
+    log.error("defect", path=request.url.path, exc_info=error)
+    return _error(500, "an internal error, which the log of the daemon describes", request.url.path)

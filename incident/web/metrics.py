@@ -1,0 +1,86 @@
+"""`/metrics`: the incident side's figures, and those of the journeys from the results that probers report."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from starlette.requests import Request
+from starlette.responses import Response
+
+from incident.desk import Desk
+from incident.numbers import BUCKETS, Histogram, Numbers
+from probes.metrics import ProbeMetrics
+
+log = structlog.get_logger("web")
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_TIMES = {
+    "detect": "From the first sign of a trouble to its incident.",
+    "acknowledge": "From an incident to its first acknowledgement.",
+    "resolve": "From an incident to its end.",
+}
+
+
+class Metrics:
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.journeys = CollectorRegistry(auto_describe=False)
+        self._probes = ProbeMetrics(self.journeys)
+
+    def observe(self, results: Iterable[Mapping[str, Any]]) -> None:
+        for result in results:
+            try:
+                self._probes.observe(result)
+            except (KeyError, TypeError, ValueError) as error:
+                log.warning("a result does not count in the metrics", error=repr(error))
+
+    async def get(self, request: Request) -> Response:
+        numbers = await self.desk.metrics()
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Snapshot(numbers))
+        body = generate_latest(self.journeys) + generate_latest(registry)
+        return Response(body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+
+
+class _Snapshot:
+    """The figures of one moment, as prometheus_client wants them."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        self.numbers = numbers
+
+    def collect(self) -> Iterable[Metric]:
+        numbers = self.numbers
+        alerts = GaugeMetricFamily("shopwatch_alerts", "Alerts known, by state.", labels=["state"])
+        for state, count in sorted(numbers.alerts.items()):
+            alerts.add_metric([state], count)
+        yield alerts
+        incidents = GaugeMetricFamily("shopwatch_incidents", "Open incidents.", labels=["severity", "status"])
+        for key, count in sorted(numbers.incidents.items()):
+            incidents.add_metric(key, count)
+        yield incidents
+        for name, text in _TIMES.items():
+            yield _histogram(
+                f"shopwatch_incident_time_to_{name}_seconds", text, numbers.times.get(name, Histogram.of(()))
+            )
+        sent = CounterMetricFamily("shopwatch_deliveries", "Attempts to tell a channel.", labels=["channel", "outcome"])
+        for key, count in sorted(numbers.deliveries.items()):
+            sent.add_metric(key, count)
+        yield sent
+        yield _gauge("shopwatch_delivery_oldest_due_seconds", "Age of the oldest due delivery.", numbers.oldest_due_s)
+        yield _gauge("shopwatch_engine_cycle_duration_seconds", "Of the last cycle.", numbers.cycle_duration_s)
+        yield CounterMetricFamily("shopwatch_engine_cycles", "Cycles of the engine.", value=numbers.cycles)
+        yield CounterMetricFamily(
+            "shopwatch_engine_cycle_failures", "Cycles that failed.", value=numbers.cycle_failures
+        )
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> Metric:
+    buckets = [(f"{bound:g}", float(count)) for bound, count in zip(BUCKETS, histogram.counts, strict=True)]
+    return HistogramMetricFamily(
+        name, text, buckets=[*buckets, ("+Inf", float(histogram.count))], sum_value=histogram.total
+    )
