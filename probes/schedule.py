@@ -49,7 +49,7 @@ class Agenda:
             raise ValueError(f"journey {name!r} is on the agenda already")
         if not every > 0 or math.isinf(every):
             raise ValueError(f"an interval must be longer than nothing, not {every!r} s")
-        entry = self._entries[name] = _Entry(every, _place(name))
+        entry = self._entries[name] = _Entry(every, place(name))
         due = self._next_place(entry, now)
         wait = due + self._epoch - last_run if last_run is not None else math.inf
         if not 0 < wait <= 1.5 * every:
@@ -149,6 +149,7 @@ class Schedule:
         self._arm()
 
 
-def _place(name: str) -> float:
+def place(name: str) -> float:
+    """Where in its interval a journey runs: at least 0, less than 1, and always the same for the same name."""
     digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64
