@@ -8,8 +8,8 @@ from typing import Any
 from drills.loading import SHIPPED_JOURNEYS, Surroundings, load_drills
 from incident.settings import read_settings
 from probes.lint import lint
-from probes.mistakes import Mistake
-from probes.references import names
+from probes.mistakes import Loc, Mistake
+from probes.references import names, places
 from probes.workspace import SETTINGS, Workspace
 from probes.yamlfile import Document, load
 from runbooks.library import Library
@@ -95,12 +95,15 @@ def _not_yet(document: Document) -> Iterator[Mistake]:
     for name, person in _mappings(document.data, "people"):
         if "page_by" in person:
             yield _later(document, ("people", name, "page_by"), "pages go to the route's channels")
+    for loc, source in places(document.data, ("intake", "sources", "*")):
+        if isinstance(source, dict) and "hmac" in source:
+            yield _later(document, (*loc, "hmac"), "the source's token is enough")
     slack = document.data.get("slack")
     if isinstance(slack, dict) and slack.get("mode") == "socket":
         yield _later(document, ("slack", "mode"), "commands and buttons need mode: http")
 
 
-def _later(document: Document, loc: tuple[str, ...], instead: str) -> Mistake:
+def _later(document: Document, loc: Loc, instead: str) -> Mistake:
     return document.mistake(loc, f"is checked, but this version does not act on it yet: {instead}", warning=True)
 
 
