@@ -7,6 +7,7 @@ something to clean up.
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from probes.accounts import Lease
 from probes.cleaning import clean_up
@@ -57,7 +58,7 @@ async def run_journey(
             result.account = lease.user
             account = journey.accounts[lease.index]
         run = _start(journey, context, result.run_id, account, deadline)
-        run.session.trace = trace
+        run.session.trace = _masked(trace, run)
         await _walk(run, result)
     except Exception as error:  # noqa: BLE001 - whatever it is, the run ends as a result that says so
         result.steps = _not_started(journey, error)
@@ -75,6 +76,12 @@ def _start(journey: Journey, context: RunContext, run_id: str, account: Account 
     run = Run(journey, context, run_id, deadline, values, session, account)
     run.secrets = known_secrets(values, account)
     return run
+
+
+def _masked(trace: Trace | None, run: Run) -> Trace | None:
+    if trace is None:
+        return None
+    return lambda hop: trace(replace(hop, url=run.masker()(hop.url)))
 
 
 async def _walk(run: Run, result: Result) -> None:

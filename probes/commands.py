@@ -1,0 +1,186 @@
+"""`shopwatch probe …`: see the journeys, run one by hand, run a prober on another machine."""
+
+import re
+import sys
+from contextlib import ExitStack
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from probes.terminal import NOT_WELL, REFUSED, USAGE, emit_json, fail, json_option, workspace_dir
+
+if TYPE_CHECKING:
+    from probes.journey import Journey
+    from probes.mistakes import Mistake
+    from probes.result import Result
+    from probes.secrets import Environment
+    from probes.session import Hop
+
+_NAME = re.compile(r"^journey:[ \t]*[\"']?([^\"'#\n]+)", re.MULTILINE)
+
+
+@click.group()
+def probe() -> None:
+    """List and run journeys.
+
+    \b
+    Example:
+      shopwatch probe list
+      shopwatch probe run checkout --trace
+    """
+
+
+@probe.command("list")
+@json_option
+def list_journeys(as_json: bool) -> None:
+    """Every journey of the workspace, and how its last run ended where a prober has run here.
+
+    \b
+    Example:
+      shopwatch -w myshop probe list --json
+    """
+    from probes.screen import last_results, list_table
+    from probes.workspace import Workspace
+
+    workspace = Workspace(workspace_dir())
+    journeys, mistakes = workspace.journeys()
+    rows = last_results(workspace.dir / ".shopwatch", journeys)
+    if as_json:
+        emit_json(rows)
+    else:
+        list_table(rows)
+    _say(mistakes)
+
+
+def complete_name(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Journey names for the shell's completion: by their first line, without reading the files as YAML."""
+    folder = Path(context.find_root().params.get("workspace") or ".") / "probes"
+    texts = (path.read_text("utf-8", "replace") for path in sorted(folder.glob("*.y*ml")) if path.is_file())
+    names = (found.strip() for text in texts for found in _NAME.findall(text))
+    return [name for name in names if name.startswith(incomplete)]
+
+
+@probe.command()
+@click.argument("name", metavar="NAME", shell_complete=complete_name)
+@click.option("--trace", is_flag=True, help="Show every exchange over the network, phase by phase.")
+@json_option
+def run(name: str, trace: bool, as_json: bool) -> None:
+    """Run one journey now, without a daemon. NAME may also be a file: FILE.yaml, or FILE.yaml#NAME.
+
+    Exit code 0: up. 1: down or degraded. 2: the workspace or the journey has mistakes. 4: no such journey.
+
+    \b
+    Example:
+      shopwatch -w myshop probe run checkout
+      shopwatch probe run ./new-journey.yaml --trace
+    """
+    import asyncio
+
+    from probes.screen import print_result, result_json
+
+    hops: list[Hop] = []
+    with ExitStack() as stack:
+        journey, state, environment = _find(name, stack)
+        result = asyncio.run(_run(journey, state, environment, hops))
+    if as_json:
+        emit_json(result_json(result, hops if trace else None))
+    else:
+        print_result(result, hops if trace else [])
+    sys.exit(0 if result.outcome == "up" else NOT_WELL)
+
+
+@probe.command()
+@click.option("--report-to", required=True, metavar="URL", help="A Shopwatch, or an Alertmanager.")
+@click.option(
+    "--location", default="local", show_default=True, help="A label on every alert and result of this prober."
+)
+def serve(report_to: str, location: str) -> None:
+    """Run all journeys on their intervals and report to another machine. Ends on Ctrl-C or SIGTERM.
+
+    `shopwatch run` has a prober of its own; this one is for further places to look from. $SHOPWATCH_TOKEN holds the
+    token of a source (`shopwatch token create`).
+
+    \b
+    Example:
+      SHOPWATCH_TOKEN=… shopwatch -w myshop probe serve --location frankfurt --report-to https://shopwatch.example
+    """
+    from probes.prober import main
+
+    sys.exit(main(workspace_dir(), report_to=report_to, location=location))
+
+
+async def _run(journey: "Journey", state: Path, environment: "Environment", hops: "list[Hop]") -> "Result":
+    from probes.context import RunContext
+    from probes.runner import run_journey
+
+    context = RunContext(state, environment)
+    try:
+        return await run_journey(journey, context, trace=hops.append)
+    finally:
+        await context.aclose()
+
+
+def _find(name: str, stack: ExitStack) -> "tuple[Journey, Path, Environment]":
+    """The journey, the state folder that its run uses, and the environment that knows its secrets."""
+    from probes.workspace import SETTINGS, Workspace
+
+    path, _, part = name.partition("#")
+    workspace = Workspace(workspace_dir())
+    if path.endswith((".yaml", ".yml")):
+        journey = _in_file(Path(path), part, workspace.env)
+        if not (workspace.dir / SETTINGS).exists():
+            return journey, Path(stack.enter_context(_temporary())), workspace.env
+    else:
+        journey = _in_workspace(name, *workspace.journeys())
+    return journey, workspace.state, workspace.env
+
+
+def _temporary() -> Any:
+    from tempfile import TemporaryDirectory
+
+    return TemporaryDirectory(prefix="shopwatch-")
+
+
+def _in_file(path: Path, name: str, environment: "Environment") -> "Journey":
+    from probes.loading import load_file
+
+    if not path.is_file():
+        fail(f"{path}: there is no such file", REFUSED)
+    mistakes: list[Mistake] = []
+    journeys = load_file(path, environment, mistakes)
+    _stop_at_errors(mistakes)
+    chosen = [journey for journey in journeys if name in ("", journey.name)]
+    if len(chosen) != 1:
+        names = ", ".join(f"{path}#{journey.name}" for journey in journeys)
+        fail(f"{path} holds {len(journeys)} journeys; say which one: {names}", USAGE if chosen else REFUSED)
+    _say(mistakes)
+    return chosen[0]
+
+
+def _in_workspace(name: str, journeys: "list[Journey]", mistakes: "list[Mistake]") -> "Journey":
+    """A mistake in another file does not keep this journey from being run."""
+    found = next((journey for journey in journeys if journey.name == name), None)
+    if found is None:
+        _stop_at_errors(mistakes)
+        close = get_close_matches(name, [journey.name for journey in journeys], 1)
+        known = f" Did you mean {close[0]}?" if close else " `shopwatch probe list` shows those there are."
+        fail(f"There is no journey {name!r}.{known}", REFUSED)
+    _stop_at_errors([mistake for mistake in mistakes if found.file.name == Path(mistake.file).name])
+    return found
+
+
+def _stop_at_errors(mistakes: "list[Mistake]") -> None:
+    from probes.mistakes import errors
+
+    wrong = errors(mistakes)
+    if wrong:
+        fail("\n".join(str(mistake) for mistake in wrong), USAGE)
+
+
+def _say(mistakes: "list[Mistake]") -> None:
+    from probes.terminal import clean
+
+    for mistake in mistakes:
+        click.echo(clean(str(mistake)), err=True)
