@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from incident.bell import heard
-from incident.channels import Channel, DeliveryFailed
+from incident.channels import Channel, DeliveryFailed, build_channels, close_channels
 from incident.deliveries import PAGE
 from incident.desk import Desk
 from incident.dispatch import Dispatch
@@ -128,3 +128,12 @@ class Outbox:
         else:
             wait = back_off(claimed.attempts, failure.retry_after)
             await self._dispatch.postpone(claimed, wait, str(failure))
+
+
+async def run(desk: Desk) -> None:
+    """The outbox over the channels of the desk's settings, for ever. Raises ChannelMisconfigured before it sends."""
+    channels = build_channels(desk.settings, desk)
+    try:
+        await Outbox(desk, channels).run()
+    finally:
+        await close_channels(channels)
