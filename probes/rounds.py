@@ -122,11 +122,13 @@ class Rounds:
 
     def _judge(self, journey: Journey, result: Result) -> float | None:
         state = self._remembered.states.get(journey.name, JourneyState())
+        last = state.history[-1].outcome if state.history else Outcome.UP
         state, alerts, sooner = judge(journey.alert, state, result, self._now(), resend=self._resend)
         self._remembered.states[journey.name] = state
         self._reporter.results(result.to_json())
-        if result.outcome is not Outcome.UP and (failed := result.failed):
-            log.info(f"run {result.outcome}", journey=journey.name, step=failed.name, reason=failed.reason)
+        if result.outcome is not last:
+            failed = {"step": step.name, "reason": step.reason} if (step := result.failed) else {}
+            log.info(f"journey is {result.outcome}", journey=journey.name, run=result.run_id, **failed)
         if alerts:
             self._fresh += alerts
             self._alarm.set()
