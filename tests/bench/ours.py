@@ -5,8 +5,11 @@ process) that COUNT probes took after a warm-up of a tenth of them.
 """
 
 import asyncio
+import atexit
 import resource
+import shutil
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -33,7 +36,35 @@ def transport(url: str, ca: Path | None) -> Probe:
     return probe
 
 
-ENTRIES: dict[str, Callable[[str, Path | None], Probe]] = {"transport": transport}
+def journey(url: str, ca: Path | None) -> Probe:
+    """A whole run of a journey of one step, with all of its bookkeeping, as the prober does it."""
+    from probes.context import RunContext
+    from probes.loading import load_file
+    from probes.mistakes import Mistake
+    from probes.result import Outcome
+    from probes.runner import run_journey
+    from probes.secrets import Environment
+
+    folder = Path(tempfile.mkdtemp(prefix="shopwatch-bench-"))
+    atexit.register(shutil.rmtree, folder)
+    (folder / "shop.yaml").write_text(
+        f"journey: shop\nservice: shop\nevery: 30s\nbase: {url}\n"
+        + (f"tls: {{ca: {ca}}}\n" if url.startswith("https") else "")
+        + "steps:\n  - get: /\n    expect: {status: 200}\n"
+    )
+    mistakes: list[Mistake] = []
+    journeys = load_file(folder / "shop.yaml", Environment({}), mistakes)
+    assert journeys, mistakes
+    context = RunContext(folder / "state")
+
+    async def probe() -> None:
+        result = await run_journey(journeys[0], context)
+        assert result.outcome is Outcome.UP, result
+
+    return probe
+
+
+ENTRIES: dict[str, Callable[[str, Path | None], Probe]] = {"transport": transport, "journey": journey}
 
 
 async def run(probe: Probe, count: int, at_once: int) -> None:
