@@ -87,4 +87,4 @@ class Answer:
     def page(self) -> "Page":
         from probes.page import Page
 
-        return Page(self.content, str(self.url))
+        return Page(self.content, str(self.url), self.charset)

@@ -8,7 +8,9 @@ from typing import Any
 from probes.answer import Answer, WrongEncoding
 from probes.expect import Expect
 from probes.failure import Failed
+from probes.markup import HostilePage
 from probes.matchers import Matcher
+from probes.page import text_of
 from probes.result import Reason
 from probes.values import MISSING
 
@@ -60,10 +62,14 @@ class Judge:
             for path, matcher in expect.json_.items():
                 self._match(Reason.JSON, f"json {path}", matcher, find_json(path, document))
         for selector, matcher in expect.html.items():
-            self._match(Reason.HTML, f"html {selector}", matcher, answer.page.select(selector))
+            nodes = select(answer, selector)
+            self._match(Reason.HTML, f"html {selector}", matcher, [text_of(node) for node in nodes[:1]], len(nodes))
 
-    def _match(self, reason: Reason, what: str, matcher: Matcher, found: Sequence[Any]) -> None:
-        mismatch = matcher.judge(found[0] if found else MISSING, len(found), self.values, self.now)
+    def _match(
+        self, reason: Reason, what: str, matcher: Matcher, found: Sequence[Any], count: int | None = None
+    ) -> None:
+        count = len(found) if count is None else count
+        mismatch = matcher.judge(found[0] if found else MISSING, count, self.values, self.now)
         if mismatch is not None:
             raise Failed(reason, f"{what} {mismatch.expected}", mismatch.seen, status=self.answer.status)
 
@@ -88,6 +94,14 @@ def _parts(answer: Answer) -> Iterator[str]:
         yield f"with Location: {answer.headers['location']}"
     elif answer.content:
         yield f"with the body: {answer.shown}"
+
+
+def select(answer: Answer, selector: str) -> Sequence[Any]:
+    """The elements of the page. Raises Failed for a page that is made to be slow."""
+    try:
+        return answer.page.select(selector)
+    except HostilePage as error:
+        raise Failed(Reason.HTML, "a page that can be read", str(error), answer.status) from None
 
 
 def find_json(path: str, document: Any) -> list[Any]:

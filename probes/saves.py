@@ -4,8 +4,9 @@ from typing import Any
 
 from probes.answer import Answer
 from probes.failure import Failed
-from probes.judge import find_json, read
+from probes.judge import find_json, read, select
 from probes.kinds import Step
+from probes.page import attribute, text_of
 from probes.regex import compile_regex
 from probes.result import Reason
 from probes.run import Run
@@ -57,8 +58,7 @@ def find(save: Save, answer: Answer) -> Any:
         nodes = find_json(save.json_, read(Reason.JSON, lambda: answer.document, answer))
         return nodes[0] if nodes else MISSING
     if save.html is not None:
-        found = answer.page.select(save.html, save.attr)
-        return found[0] if found else MISSING
+        return _of_page(save, answer)
     if save.header is not None:
         return answer.headers.get(save.header, MISSING)
     if save.cookie is not None:
@@ -67,6 +67,16 @@ def find(save: Save, answer: Answer) -> Any:
         match = compile_regex(save.regex).search(read(Reason.BODY, lambda: answer.text, answer))
         return MISSING if match is None or match.group(1) is None else match.group(1)
     return answer.status
+
+
+def _of_page(save: Save, answer: Answer) -> Any:
+    nodes = select(answer, save.html or "")
+    if not nodes:
+        return MISSING
+    if save.attr is None:
+        return text_of(nodes[0])
+    value = attribute(nodes[0], save.attr)
+    return MISSING if value is None else value
 
 
 def _what(save: Save) -> str:
