@@ -275,12 +275,11 @@ class Desk:
     async def cycle(self, now: datetime) -> datetime | None:
         """Decides on everything that waits or is due at `now`. Returns when the next thing is due by itself."""
         started, (_, count, failed) = time.perf_counter(), self._cycle
+        failed += 1  # until it has not
         try:
             due = await self._steps(now)
             await self._prune(now)
-        except IncidentError:
-            failed += 1
-            raise
+            failed -= 1
         finally:
             self._cycle = (time.perf_counter() - started, count + 1, failed)
         return due

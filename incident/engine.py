@@ -4,7 +4,6 @@ Each step is one transaction. What cannot be decided on (a defect, or something 
 loudly, and stops nothing else.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from incident import deliveries
 from incident.alerts import StoredAlert
+from incident.bell import heard
 from incident.decide import Policy, decide, decide_time, resolve_due
 from incident.errors import Conflict, IncidentError
 from incident.model import Draft, Incident
@@ -131,7 +131,6 @@ async def run(desk: "Desk") -> None:
                 wait = max(0.0, min(wait, (due - now) / timedelta(seconds=1)))
         except IncidentError as error:
             log.error("cycle failed", error=str(error))
-        try:
-            await asyncio.wait_for(desk.wake.wait(), wait)
-        except TimeoutError:
-            continue
+        except Exception:
+            log.exception("cycle broke")
+        await heard(desk.wake, wait)

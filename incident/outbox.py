@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from incident.bell import heard
-from incident.channels import Channel, DeliveryFailed, build_channels, close_channels
+from incident.channels import Channel, DeliveryFailed
 from incident.deliveries import PAGE
 from incident.desk import Desk
 from incident.dispatch import Dispatch
@@ -57,10 +57,20 @@ class Outbox:
         try:
             while True:
                 bell.clear()
-                if not await self._one(name, channel):
+                if not await self._tried(name, channel):
                     await heard(bell, _IDLE)
         finally:
             self._desk.outbox_bell.leave(bell)
+
+    async def _tried(self, name: str, channel: Channel) -> bool:
+        """As `_one`; whatever goes wrong is said, and the channel goes on."""
+        try:
+            return await self._one(name, channel)
+        except IncidentError as error:
+            log.error("outbox cannot read its deliveries", channel=name, error=str(error))
+        except Exception:
+            log.exception("outbox broke", channel=name)
+        return False
 
     async def drain(self) -> None:
         """Sends what is due now, and returns: for whoever has no running outbox, such as a test."""
@@ -73,11 +83,7 @@ class Outbox:
         """Sends the channel's next delivery. Returns whether there was one that was due."""
         if time.monotonic() < self._paused.get(name, 0.0):
             return False
-        try:
-            claimed = await self._dispatch.claim(name)
-        except IncidentError as error:
-            log.error("outbox cannot read its deliveries", channel=name, error=str(error))
-            return False
+        claimed = await self._dispatch.claim(name)
         if claimed is None:
             return False
         sending = asyncio.create_task(self._deliver(name, channel, claimed))
@@ -128,12 +134,3 @@ class Outbox:
         else:
             wait = back_off(claimed.attempts, failure.retry_after)
             await self._dispatch.postpone(claimed, wait, str(failure))
-
-
-async def run(desk: Desk) -> None:
-    """The outbox over the channels of the desk's settings, for ever. Raises ChannelMisconfigured before it sends."""
-    channels = build_channels(desk.settings, desk)
-    try:
-        await Outbox(desk, channels).run()
-    finally:
-        await close_channels(channels)

@@ -57,13 +57,17 @@ def claim(connection: Connection, channel: str, now: datetime) -> Claimed | None
     alone.
     """
     ready = [row for row in _heads(connection, channel) if _is_due(row, now)]
-    if not ready:
-        return None
-    chosen = min(ready, key=lambda row: (row.kind != PAGE, row.id))
-    change = update(deliveries).where(deliveries.c.id == chosen.id)
-    connection.execute(change.values(state=SENDING, attempts=chosen.attempts + 1))
-    message = connection.execute(select(deliveries.c.message).where(deliveries.c.id == chosen.id)).scalar_one()
-    return Claimed(chosen.id, _message(message), chosen.attempts + 1, chosen.created_at)
+    for chosen in sorted(ready, key=lambda row: (row.kind != PAGE, row.id)):
+        stored = connection.execute(select(deliveries.c.message).where(deliveries.c.id == chosen.id)).scalar_one()
+        try:
+            message = _message(stored)
+        except (TypeError, KeyError, ValueError) as error:
+            finish(connection, chosen.id, FAILED, now, f"the message cannot be read: {error}")
+            continue
+        change = update(deliveries).where(deliveries.c.id == chosen.id)
+        connection.execute(change.values(state=SENDING, attempts=chosen.attempts + 1))
+        return Claimed(chosen.id, message, chosen.attempts + 1, chosen.created_at)
+    return None
 
 
 def _heads(connection: Connection, channel: str) -> list[Row[Any]]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from incident import outbox
 from incident.channels import Channel, DeliveryFailed, build_channels, close_channels
 from incident.channels.webhook import signature
 from incident.deliveries import Message
@@ -201,8 +200,8 @@ async def test_what_was_being_sent_when_the_process_died_is_sent_again(tmp_path:
 async def test_a_running_outbox_sends_at_once_and_ends_when_told(
     tmp_path: Path, clock: Clock, receiver: Receiver
 ) -> None:
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": receiver.url}}) as (desk, _):
-        running = asyncio.create_task(outbox.run(desk))
+    async with a_desk(tmp_path, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
+        running = asyncio.create_task(Outbox(desk, channels).run())
         await asyncio.sleep(0.1)
         receiver.delay = 0.2
         await desk.perform("open", None, RESPONDER, {"title": "One"})

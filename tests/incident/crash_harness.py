@@ -1,0 +1,62 @@
+"""A process to be killed: a desk with its engine and outbox. `crash_harness.py DATABASE WEBHOOK`.
+
+Each line on standard input is a command, answered by one line on standard output once it is on disk: `alert SERVICE N`
+takes an alert in, `note N TEXT` adds to an incident.
+"""
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+
+from incident import engine
+from incident.actor import Actor, Role
+from incident.channels import build_channels
+from incident.desk import Desk
+from incident.errors import NotFound
+from incident.outbox import Outbox
+from incident.settings import Settings
+from probes.alert import Alert
+
+SERVICES = ("login", "catalog", "payment", "logistics")
+PERSON = Actor("mara", Role.RESPONDER, via="cli")
+
+
+def settings(webhook: str) -> Settings:
+    return Settings.model_validate(
+        {
+            "shop": {"name": "Example Shop"},
+            "services": {name: {"title": name} for name in SERVICES},
+            "channels": {"hook": {"webhook": webhook}},
+            "routes": [{"channels": ["hook"]}],
+        }
+    )
+
+
+async def obey(desk: Desk, line: str) -> str:
+    word, first, second = line.split(" ", 2)
+    if word == "alert":
+        now = datetime.now(UTC)
+        labels = {"alertname": "JourneyDown", "service": first, "number": second}
+        await desk.intake([Alert(labels, now, now + timedelta(hours=1))], "test")
+    else:
+        try:
+            await desk.perform("note", int(first), PERSON, {"text": second})
+        except NotFound:
+            return "absent"
+    return "done"
+
+
+async def main(database: str, webhook: str) -> None:
+    desk = Desk(database, settings(webhook))
+    await desk.start()
+    channels = build_channels(desk.settings, desk)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(engine.run(desk))
+        group.create_task(Outbox(desk, channels).run())
+        print("ready", flush=True)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            print(await obey(desk, line.rstrip("\n")), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,142 @@
+"""kill -9 at random moments: what was answered for is there, and at most the delivery in flight is repeated."""
+
+import random
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from incident.channels import build_channels, close_channels
+from incident.desk import Desk
+from incident.model import Incident, fold
+from incident.outbox import Outbox
+from tests.incident.crash_harness import SERVICES, settings
+from tests.incident.receiver import Receiver, receiving
+
+ROOT = Path(__file__).parents[2]
+
+
+class Victim:
+    """The harness, fed with commands until it is killed."""
+
+    def __init__(self, database: str, webhook: str) -> None:
+        command = [sys.executable, "-m", "tests.incident.crash_harness", database, webhook]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+
+    def _ask(self, line: str) -> str:
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def work_until_killed(self, lives: float, chance: random.Random, answered: "Answered") -> None:
+        assert self.process.stdout
+        assert self.process.stdout.readline() == "ready\n"
+        timer = threading.Timer(lives, self.process.kill)
+        timer.start()
+        try:
+            while True:
+                answered.ask(self._ask, chance)
+        except BrokenPipeError:
+            return  # it is dead
+        finally:
+            self.close()
+            timer.join()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue  # what was still in its buffer has no reader any more
+
+
+class Answered:
+    """What the process said it had taken."""
+
+    def __init__(self) -> None:
+        self.alerts: list[str] = []
+        self.notes: list[tuple[int, str]] = []
+        self.asked = 0
+
+    def ask(self, ask: "object", chance: random.Random) -> None:
+        self.asked += 1
+        name = f"n{self.asked}"
+        number = chance.randint(1, len(SERVICES))
+        alert = chance.random() < 0.5
+        line = f"alert {chance.choice(SERVICES)} {name}" if alert else f"note {number} {name}"
+        assert callable(ask)
+        answer = ask(line)
+        if answer == "":
+            raise BrokenPipeError
+        if answer == "done":
+            self.alerts.append(name) if alert else self.notes.append((number, name))
+
+
+def most_repeats(receiver: Receiver, kills: int) -> None:
+    counts = Counter(receiver.keys)
+    assert max(counts.values()) <= kills + 1
+    assert sum(count - 1 for count in counts.values()) <= kills  # one channel: at most one in flight at each kill
+
+
+async def check(database: str, receiver: Receiver, answered: Answered) -> None:
+    desk = Desk(database, settings(receiver.url))
+    await desk.start()
+    channels = build_channels(desk.settings, desk)
+    try:
+        await desk.cycle(desk.now())
+        await Outbox(desk, channels).drain()
+        known = {alert.labels["number"]: alert.incident for alert in await desk.alerts()}
+        incidents = {incident.number: incident for incident in await desk.incidents()}
+        assert set(answered.alerts) <= set(known)
+        assert all(number in incidents for number in known.values())
+        for number, incident in incidents.items():
+            await check_record(desk, number, incident)
+        for number, text in answered.notes:
+            assert text in [event.text for event in await desk.timeline(number) if event.kind == "note"]
+        rows = await desk.deliveries(limit=100_000)
+        assert {row["key"] for row in rows} == set(receiver.keys)
+        assert {row["state"] for row in rows} == {"delivered"}
+    finally:
+        await close_channels(channels)
+        await desk.close()
+
+
+async def check_record(desk: Desk, number: int, incident: Incident) -> None:
+    timeline = await desk.timeline(number)
+    assert [event.seq for event in timeline] == list(range(1, len(timeline) + 1))
+    assert fold(timeline) == incident
+    notes = [event.text for event in timeline if event.kind == "note"]
+    assert len(notes) == len(set(notes))
+
+
+async def rounds(tmp_path: Path, many: int) -> None:
+    chance = random.Random(many)
+    database = f"sqlite:///{tmp_path / 'shopwatch.db'}"
+    answered = Answered()
+    with receiving() as receiver:
+        receiver.delay = 0.003
+        for _ in range(many):
+            Victim(database, receiver.url).work_until_killed(chance.uniform(0.0, 0.4), chance, answered)
+        await check(database, receiver, answered)
+        most_repeats(receiver, many)
+        assert answered.notes and answered.alerts
+
+
+@pytest.mark.anyio
+async def test_ten_kills_lose_nothing_that_was_answered_for(tmp_path: Path) -> None:
+    await rounds(tmp_path, 10)
+
+
+@pytest.mark.anyio
+@pytest.mark.long
+async def test_fifty_kills_lose_nothing_that_was_answered_for(tmp_path: Path) -> None:
+    await rounds(tmp_path, 50)
