@@ -11,6 +11,7 @@ from probes.duration import Duration, format_duration
 from probes.keys import Keys
 from probes.kinds import Step
 from probes.kinds.base import Later
+from probes.mistakes import Wrong
 from probes.templates import TemplateField, TreeField
 
 _N_OF_M = re.compile(r"(\d{1,3}) of (\d{1,3})")
@@ -109,12 +110,11 @@ class Journey(Keys):
 
     @model_validator(mode="after")
     def _waits(self) -> Self:
-        for step in self.steps:
+        for index, step in enumerate(self.steps):
             if step.within is not None and step.within > self.timeout:
-                raise ValueError(
-                    f"within {format_duration(step.within)} of the step {step.name!r} is longer than "
-                    f"the whole run's timeout, {format_duration(self.timeout)}: raise timeout"
-                )
+                limit = format_duration(self.timeout)
+                problem = f"{format_duration(step.within)} is longer than the timeout of the whole run, {limit}"
+                raise Wrong(problem, "raise timeout", at=("steps", index, "within"))
         return self
 
     def start(self, fixed: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class Journey(Keys):
         `fixed`: account, run_id, now, uuid. The values of `vars` are at hand as `vars.NAME` and as `NAME`.
         """
         context = dict(fixed)
-        values: dict[str, Any] = Field(default_factory=dict)
+        values: dict[str, Any] = {}
         context["vars"] = values
         for name, tree in self.vars.items():
             values[name] = context[name] = tree.render(context)
