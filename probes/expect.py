@@ -8,7 +8,7 @@ from probes.duration import Duration
 from probes.keys import Keys
 from probes.matchers import MatcherField, StatusField
 from probes.page import SelectorText
-from probes.saving import PathText
+from probes.paths import PathText
 
 
 class SlowerThan(Keys):

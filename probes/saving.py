@@ -6,10 +6,11 @@ from pydantic import Field, model_validator
 
 from probes.keys import Keys
 from probes.page import SelectorText
+from probes.paths import PathText
 from probes.templates import TreeField
 
 KINDS = ("json", "html", "header", "cookie", "regex", "status")
-PathText = Annotated[str, Field(min_length=1)]
+
 SaveName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
