@@ -11,6 +11,7 @@ from probes.failure import Failed
 from probes.markup import HostilePage
 from probes.matchers import Matcher
 from probes.page import text_of
+from probes.paths import find
 from probes.result import Reason
 from probes.values import MISSING
 
@@ -105,7 +106,8 @@ def select(answer: Answer, selector: str) -> Sequence[Any]:
 
 
 def find_json(path: str, document: Any) -> list[Any]:
-    """The values at an RFC 9535 path, at most as many as anybody counts."""
-    from jsonpath import compile as compile_path
-
-    return list(compile_path(path).findall(document))
+    """The values at an RFC 9535 path. Raises Failed where that would take too long on this document."""
+    try:
+        return find(path, document)
+    except ValueError as error:
+        raise Failed(Reason.JSON, f"json {path}", str(error)) from None
