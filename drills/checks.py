@@ -6,23 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from drills.loading import SHIPPED_JOURNEYS, Surroundings, load_drills
+from drills.notyet import settings_not_yet
 from incident.settings import read_settings
 from probes.lint import lint
-from probes.mistakes import Loc, Mistake
-from probes.references import names, places
+from probes.mistakes import Mistake
+from probes.references import names
 from probes.workspace import SETTINGS, Workspace
 from probes.yamlfile import Document, load
 from runbooks.library import Library
-
-_SETTINGS_NOT_YET = {  # validated now, acted on later: the place in shopwatch.yaml, and what happens instead
-    ("schedules",): "nobody is found through them",
-    ("escalations",): "pages go to the route's channels, once",
-    ("limits", "retention"): "everything is kept",
-    ("limits", "mutates"): "journeys go as deep as they say",
-    ("limits", "max_leftovers"): "leftovers are kept in the ledger, and not counted",
-    ("environments",): "drills run against the practice shop only",
-    ("status_page", "automatic"): "incidents show once there is a public update",
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,7 @@ def check_workspace(folder: Path, variables: Mapping[str, str] | None = None) ->
     _, mistakes = read_settings(workspace)
     document = workspace.document
     if document is not None:
-        mistakes += [*lint(document), *_not_yet(document)]
+        mistakes += [*lint(document), *settings_not_yet(document)]
     journeys, wrong = workspace.journeys()
     mistakes += wrong
     library = Library(folder)
@@ -82,32 +73,3 @@ def _journey_names(paths: list[Path]) -> Iterator[str]:
         for document in load(path, []):
             if isinstance(document.data, dict) and isinstance(document.data.get("journey"), str):
                 yield document.data["journey"]
-
-
-def _not_yet(document: Document) -> Iterator[Mistake]:
-    """Warnings about settings that this version reads, validates, and does not act on."""
-    for place, instead in _SETTINGS_NOT_YET.items():
-        if place in document.lines:
-            yield _later(document, place, instead)
-    for name, channel in _mappings(document.data, "channels"):
-        if "apprise" in channel:
-            yield _later(document, ("channels", name, "apprise"), "nothing is sent there")
-    for name, person in _mappings(document.data, "people"):
-        if "page_by" in person:
-            yield _later(document, ("people", name, "page_by"), "pages go to the route's channels")
-    for loc, source in places(document.data, ("intake", "sources", "*")):
-        if isinstance(source, dict) and "hmac" in source:
-            yield _later(document, (*loc, "hmac"), "the source's token is enough")
-    slack = document.data.get("slack")
-    if isinstance(slack, dict) and slack.get("mode") == "socket":
-        yield _later(document, ("slack", "mode"), "commands and buttons need mode: http")
-
-
-def _later(document: Document, loc: Loc, instead: str) -> Mistake:
-    return document.mistake(loc, f"is checked, but this version does not act on it yet: {instead}", warning=True)
-
-
-def _mappings(data: Any, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name in names(data, section):
-        if isinstance(data[section][name], dict):
-            yield name, data[section][name]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drills.model import PRACTICE, Drill
+from drills.notyet import drill_not_yet
 from probes.lint import lint
 from probes.mistakes import Mistake
 from probes.references import Reference, check_references
@@ -39,7 +40,7 @@ def load_drills(workspace: Workspace, around: Surroundings) -> tuple[list[Drill]
             if isinstance(document.data, dict):
                 mistakes.extend(_twice(document, first))
                 mistakes.extend(_references(document, around))
-                mistakes.extend(_not_yet(document))
+                mistakes.extend(drill_not_yet(document))
     return drills, mistakes
 
 
@@ -75,9 +76,3 @@ def _references(document: Document, around: Surroundings) -> Iterator[Mistake]:
     }
     table = [Reference(where, kind, names) for where, (kind, names) in known.items() if names is not None]
     yield from check_references(document, table)
-
-
-def _not_yet(document: Document) -> Iterator[Mistake]:
-    for key, what in (("schedule", "drills are started by hand"), ("announce", "nothing is announced")):
-        if key in document.data:
-            yield document.mistake((key,), f"is checked, but this version does not act on it yet: {what}", warning=True)

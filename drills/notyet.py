@@ -1,0 +1,42 @@
+"""Settings that this version reads and validates, and does not act on: `check` says so, so that nobody relies on them."""
+
+from collections.abc import Iterator
+
+from probes.mistakes import Loc, Mistake
+from probes.references import places
+from probes.yamlfile import Document
+
+_ONCE: dict[Loc, str] = {  # the place in shopwatch.yaml, and what happens instead
+    ("schedules",): "nobody is found through them",
+    ("escalations",): "pages go to the route's channels, once",
+    ("limits", "retention", "failures"): "failures are kept as long as other runs",
+    ("limits", "retention", "rollups"): "there are no roll-ups",
+    ("limits", "mutates"): "journeys go as deep as they say",
+    ("limits", "max_leftovers"): "leftovers are kept in the ledger, and not counted",
+    ("environments",): "drills run against the practice shop only",
+}
+_EACH: dict[Loc, str] = {
+    ("services", "*", "orders_per_minute"): "severity does not follow from it",
+    ("people", "*", "page_by"): "pages go to the route's channels",
+    ("channels", "*", "apprise"): "nothing is sent there",
+    ("intake", "sources", "*", "hmac"): "the source's token is enough",
+}
+
+
+def settings_not_yet(document: Document) -> Iterator[Mistake]:
+    for pattern, instead in (_ONCE | _EACH).items():
+        for loc, _ in places(document.data, pattern):
+            yield not_yet(document, loc, instead)
+    for loc, mode in places(document.data, ("slack", "mode")):
+        if mode == "socket":
+            yield not_yet(document, loc, "commands and buttons need mode: http")
+
+
+def drill_not_yet(document: Document) -> Iterator[Mistake]:
+    for key, instead in (("schedule", "drills are started by hand"), ("announce", "nothing is announced")):
+        if key in document.data:
+            yield not_yet(document, (key,), instead)
+
+
+def not_yet(document: Document, loc: Loc, instead: str) -> Mistake:
+    return document.mistake(loc, f"is checked, but this version does not act on it yet: {instead}", warning=True)
