@@ -1,4 +1,4 @@
-"""Settings that this version reads and validates, and does not act on: `check` says so, so that nobody relies on them."""
+"""Settings that this version reads, validates, and does not act on: `check` says so, lest anybody relies on them."""
 
 from collections.abc import Iterator
 
