@@ -58,10 +58,8 @@ class Judge:
             self._match(Reason.COOKIE, f"cookie {name}", matcher, [] if cookie is None else [cookie])
         if expect.body is not None:
             self._match(Reason.BODY, "body", expect.body, [read(Reason.BODY, lambda: answer.text, answer)])
-        if expect.json_:
-            document = read(Reason.JSON, lambda: answer.document, answer)
-            for path, matcher in expect.json_.items():
-                self._match(Reason.JSON, f"json {path}", matcher, find_json(path, document))
+        for path, matcher in expect.json_.items():
+            self._match(Reason.JSON, f"json {path}", matcher, find_json(path, answer))
         for selector, matcher in expect.html.items():
             nodes = select(answer, selector)
             self._match(Reason.HTML, f"html {selector}", matcher, [text_of(node) for node in nodes[:1]], len(nodes))
@@ -105,9 +103,10 @@ def select(answer: Answer, selector: str) -> Sequence[Any]:
         raise Failed(Reason.HTML, "a page that can be read", str(error), answer.status) from None
 
 
-def find_json(path: str, document: Any) -> list[Any]:
-    """The values at an RFC 9535 path. Raises Failed where that would take too long on this document."""
+def find_json(path: str, answer: Answer) -> list[Any]:
+    """The values at a path of the JSON document. Raises Failed where there is none, or the path looks too far."""
+    document = read(Reason.JSON, lambda: answer.document, answer)
     try:
         return find(path, document)
     except ValueError as error:
-        raise Failed(Reason.JSON, f"json {path}", str(error)) from None
+        raise Failed(Reason.JSON, f"json {path} in a document of reasonable size", str(error), answer.status) from None

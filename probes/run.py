@@ -73,6 +73,11 @@ class Run:
 
     async def send(self, step: Step, outgoing: Outgoing, deadline: float) -> Answer:
         """Raises Failed and TransportError. The page that the answer may hold becomes the current one."""
+        self.session.journey_headers = [
+            (name, self.text(value))
+            for name, value in self.journey.headers.items()
+            if value.constant or value.required <= self.values.keys()  # a token comes once a step has saved it
+        ]
         answer = await self.session.send(outgoing, follow=step.follow, deadline=deadline)
         self.answered = True
         if answer.is_page:

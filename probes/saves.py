@@ -55,7 +55,7 @@ def save_what_is_there(model: Step, run: Run, answer: Answer) -> None:
 def find(save: Save, answer: Answer) -> Any:
     """The first value, or MISSING. Raises Failed where the body cannot be read as what it should be."""
     if save.json_ is not None:
-        nodes = find_json(save.json_, read(Reason.JSON, lambda: answer.document, answer))
+        nodes = find_json(save.json_, answer)
         return nodes[0] if nodes else MISSING
     if save.html is not None:
         return _of_page(save, answer)

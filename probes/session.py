@@ -97,13 +97,15 @@ def same_site(one: Host, other: Host) -> bool:
 class Session:
     """`own` is the journey's own host, None until the first request where it has no `base`.
 
-    `own_headers` go to that host and to no other, and so do cookies, which each host gets back its own of.
+    `journey_headers` and `own_headers` (the account's, and our mark) go to that host and to no other. Each host gets
+    only its own cookies back.
     """
 
     transport: httpx.AsyncBaseTransport
     own: Host | None
     hosts: Sequence[str] = ()
     own_headers: Sequence[tuple[str, str]] = ()
+    journey_headers: Sequence[tuple[str, str]] = ()
     trace: Callable[[Hop], None] | None = None
     request: httpx.Request | None = None  # the last one that was sent or was about to be
     left: bool = False  # whether a request may have reached its target since `begin`
@@ -166,6 +168,9 @@ class Session:
             self._account(error.phases)
             self._note(request, at, error.status, error.phases, 0)
             raise
+        except BaseException:  # cancelled: it may have reached its target, or not
+            self.left = True
+            raise
         phases = response.extensions["shopwatch"].phases
         self._account(phases)
         self._note(request, at, response.status_code, phases, len(content))
@@ -179,7 +184,8 @@ class Session:
         if outgoing.content_type is not None:
             headers["content-type"] = ("Content-Type", outgoing.content_type)
         if self.own is not None and same_site(self.own, host_of(outgoing.url)):
-            headers.update((name.lower(), (name, value)) for name, value in self.own_headers)
+            for name, value in (*self.journey_headers, *self.own_headers):
+                headers[name.lower()] = (name, value)
         headers.update((name.lower(), (name, value)) for name, value in outgoing.headers)
         request = httpx.Request(
             outgoing.method,

@@ -26,5 +26,6 @@ def is_true(value: Any) -> bool:
 def _seen(step: Step, run: Run, value: Any) -> str:
     """The values that the check names, so that nobody has to guess which one was wrong."""
     assert step.check is not None
-    named = [f"{name} = {describe(run.values[name])}" for name in step.check.names if name in run.values]
+    names = sorted(step.check.names & run.values.keys(), key=step.check.source.find)
+    named = [f"{name} = {describe(run.values[name])}" for name in names]
     return ", ".join(named) or describe(value)

@@ -1,0 +1,516 @@
+"""Whole runs against a small real server."""
+
+import asyncio
+import hmac
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from probes.context import RunContext
+from probes.result import Outcome, Reason, Result, Step
+from probes.runner import run_journey
+from probes.secrets import Environment
+from tests.probes.shop import Reply, Request, Shop, as_json, redirect
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    async with Shop() as shop:
+        yield shop
+
+
+@pytest.fixture
+async def context(tmp_path: Path) -> AsyncIterator[RunContext]:
+    context = RunContext(tmp_path / ".shopwatch", Environment({}))
+    yield context
+    await context.aclose()
+
+
+async def run(shop: Shop, context: RunContext, *steps: dict[str, Any], **keys: Any) -> Result:
+    return await run_journey(shop.journey(*steps, **keys), context)
+
+
+async def failing(shop: Shop, context: RunContext, *steps: dict[str, Any], **keys: Any) -> Step:
+    result = await run(shop, context, *steps, **keys)
+    assert result.outcome is Outcome.DOWN
+    assert result.failed is not None
+    return result.failed
+
+
+def states(context: RunContext) -> list[str]:
+    return [json.loads(line)["state"] for line in context.ledger.path.read_text().splitlines()]
+
+
+# Requests as they are written
+
+
+async def test_a_get_passes_with_any_status_from_200_to_399(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: redirect("/elsewhere")
+    result = await run(shop, context, {"get": "/"})
+    assert (result.outcome, result.steps[0].status) == (Outcome.UP, 302)
+    assert {"resolve", "connect", "processing", "transfer"} <= result.steps[0].phases.keys()
+
+
+async def test_query_form_json_and_body_are_sent_as_written(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("ok")
+    await run(
+        shop,
+        context,
+        {"get": "/?a=1", "query": {"q": "a b&c", "many": [1, 2], "none": None}},
+        {"post": "/", "form": {"name": "Bücher & more"}},
+        {"put": "/", "json": {"sku": "B-1", "quantity": "{{ quantity }}", "price": "{{ 0.10 + 0.20 }}"}},
+        {"patch": "/", "body": "plain {{ quantity }}", "headers": {"Content-Type": "text/x"}},
+        {"delete": "/"},
+        {"head": "/"},
+        vars={"quantity": 2},
+    )
+    get, form, put, patch, delete, head = shop.requests
+    assert get.path == "/?a=1&q=a+b%26c&many=1&many=2"
+    assert parse_qsl(form.body.decode()) == [("name", "Bücher & more")]
+    assert form.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert json.loads(put.body) == {"sku": "B-1", "quantity": 2, "price": 0.30}
+    assert put.headers["content-type"] == "application/json"
+    assert (patch.body, patch.headers["content-type"]) == (b"plain 2", "text/x")
+    assert (delete.method, head.method) == ("DELETE", "HEAD")
+
+
+async def test_one_connection_serves_a_whole_run_and_no_other(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("ok")
+    first = await run(shop, context, {"get": "/"}, {"get": "/"})
+    await run(shop, context, {"get": "/"})
+    assert shop.connections == 2
+    assert "connect" not in first.steps[1].phases
+
+
+async def test_every_request_says_who_it_is_and_proves_it_with_the_run_key(shop: Shop, tmp_path: Path) -> None:
+    shop.pages["/"] = lambda _: Reply("ok")
+    context = RunContext(tmp_path, Environment({"SHOPWATCH_RUN_KEY": "the key"}))
+    result = await run(shop, context, {"get": "/"})
+    await context.aclose()
+    digest = hmac.new(b"the key", result.run_id.encode(), "sha256").hexdigest()
+    assert shop.requests[0].headers["x-shopwatch-run"] == f"{result.run_id}.{digest}"
+    assert shop.requests[0].headers["user-agent"].startswith("shopwatch/")
+
+
+async def test_without_a_run_key_no_such_header_is_sent(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("ok")
+    await run(shop, context, {"get": "/"})
+    assert "x-shopwatch-run" not in shop.requests[0].headers
+
+
+# Expectations, in their order
+
+
+async def test_the_first_expectation_that_fails_names_the_reason(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply('{"total": 0}', 503, [("X-A", "1")], kind="application/json")
+    expect: dict[str, Any] = {
+        "status": 200,
+        "header": {"X-A": "2"},
+        "cookie": {"sid": "present"},
+        "body": {"contains": "BOOK"},
+        "json": {"$.total": {"gt": 0}},
+        "html": {"h1": "present"},
+    }
+    seen = []
+    for key in ("status", "header", "cookie", "body", "json", "html"):
+        step = await failing(shop, context, {"get": "/", "expect": {"status": 503} | expect})
+        seen.append(str(step.reason))
+        del expect[key]
+    assert seen == ["status", "header", "cookie", "body", "json", "html"]
+
+
+async def test_a_status_that_fails_shows_the_body(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("the database is away", 500)
+    step = await failing(shop, context, {"get": "/", "expect": {"status": 200}})
+    assert (step.reason, step.expected, step.status) == (Reason.STATUS, "status 200", 500)
+    assert "the database is away" in (step.seen or "")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_an_unexpected_401_or_403_is_auth(shop: Shop, context: RunContext, status: int) -> None:
+    shop.pages["/"] = lambda _: Reply("who are you?", status)
+    assert (await failing(shop, context, {"get": "/"})).reason is Reason.AUTH
+    assert (await run(shop, context, {"get": "/", "expect": {"status": status}})).outcome is Outcome.UP
+
+
+async def test_after_a_failed_step_the_others_are_skipped(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("ok")
+    result = await run(shop, context, {"get": "/"}, {"get": "/gone", "service": "cart"}, {"get": "/"})
+    assert [str(step.outcome) for step in result.steps] == ["up", "down", "skipped"]
+    assert [step.service for step in result.steps] == ["shop", "cart", "shop"]
+    assert len(shop.requests) == 2
+
+
+async def test_numbers_in_json_are_compared_as_decimals(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply('{"items": 0.1, "shipping": 0.2}', kind="application/json")
+    save = {"items": {"json": "$.items"}, "shipping": {"json": "$.shipping"}}
+    result = await run(shop, context, {"get": "/", "save": save}, {"check": "{{ items + shipping == 0.3 }}"})
+    assert result.outcome is Outcome.UP
+
+
+async def test_a_check_that_fails_shows_the_values_it_names(shop: Shop, context: RunContext) -> None:
+    step = await failing(shop, context, {"check": "{{ a + b == 4 }}"}, vars={"a": 1, "b": 2})
+    assert (step.reason, step.expected, step.seen) == (Reason.VALUE, "{{ a + b == 4 }}", "a = 1, b = 2")
+
+
+async def test_slow_is_degraded_and_slower_is_down(shop: Shop, context: RunContext) -> None:
+    async def slow(_: Request) -> Reply:
+        await asyncio.sleep(0.05)
+        return Reply("ok")
+
+    shop.pages["/"] = slow
+    degraded = await run(shop, context, {"get": "/", "expect": {"slower_than": {"degraded": "20ms"}}}, {"get": "/"})
+    assert degraded.outcome is Outcome.DEGRADED
+    assert [str(step.outcome) for step in degraded.steps] == ["degraded", "up"]
+    assert degraded.steps[0].reason is Reason.LATENCY
+    down = await failing(shop, context, {"get": "/", "expect": {"slower_than": {"down": "20ms"}}})
+    assert (down.reason, down.expected) == (Reason.LATENCY, "at most 20ms")
+
+
+# Values from one step to the next
+
+
+async def test_values_are_saved_from_every_place(shop: Shop, context: RunContext) -> None:
+    shop.pages["/page"] = lambda _: Reply(
+        '<h1> Your  basket </h1><input name="t" value="T1"> order <b>77</b>',
+        200,
+        [("Set-Cookie", "c=cv"), ("X-H", "hv")],
+    )
+    shop.pages["/json"] = lambda _: as_json({"id": 5, "list": [1, 2]})
+    shop.pages["/echo"] = lambda _: Reply("ok")
+    page = {
+        "title": {"html": "h1"},
+        "field": {"html": "input[name=t]", "attr": "value"},
+        "cookie": {"cookie": "c"},
+        "header": {"header": "x-h"},
+        "order": {"regex": r"order <b>(\d+)"},
+        "code": "status",
+        "absent": {"html": "h2", "default": "nothing here"},
+    }
+    await run(
+        shop,
+        context,
+        {"get": "/page", "save": page},
+        {"get": "/json", "save": {"id": {"json": "$.id"}, "second": {"json": "$.list[1]"}}},
+        {
+            "post": "/echo",
+            "json": {name: "{{ " + name + " }}" for name in (*page, "id", "second")},
+        },
+    )
+    assert json.loads(shop.requests[-1].body) == {
+        "title": "Your basket",
+        "field": "T1",
+        "cookie": "cv",
+        "header": "hv",
+        "order": "77",
+        "code": 200,
+        "absent": "nothing here",
+        "id": 5,
+        "second": 2,
+    }
+
+
+@pytest.mark.parametrize(
+    ("save", "reason"),
+    [
+        ({"json": "$.id"}, "json"),
+        ({"header": "x-a"}, "header"),
+        ({"cookie": "c"}, "cookie"),
+        ({"regex": "(x)"}, "body"),
+    ],
+)
+async def test_what_cannot_be_saved_fails_the_step(
+    shop: Shop, context: RunContext, save: dict[str, str], reason: str
+) -> None:
+    shop.pages["/"] = lambda _: as_json({})
+    step = await failing(shop, context, {"get": "/", "save": {"value": save}})
+    assert step.reason == reason
+    assert step.seen == "nothing"
+
+
+async def test_a_step_is_skipped_unless_when_is_true(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("ok")
+    result = await run(
+        shop,
+        context,
+        {"get": "/", "when": "{{ lines > 0 }}"},
+        {"get": "/", "when": "{{ lines == 0 }}"},
+        vars={"lines": 0},
+    )
+    assert [str(step.outcome) for step in result.steps] == ["skipped", "up"]
+    assert result.outcome is Outcome.UP
+
+
+async def test_a_template_that_fails_is_config(shop: Shop, context: RunContext) -> None:
+    step = await failing(shop, context, {"get": "/{{ nowhere }}"})
+    assert step.reason is Reason.CONFIG
+    assert "nowhere" in (step.seen or "")
+    assert not shop.requests
+
+
+async def test_a_template_in_vars_that_fails_is_config_too(shop: Shop, context: RunContext) -> None:
+    step = await failing(shop, context, {"get": "/"}, vars={"x": "{{ 1 / 0 }}"})
+    assert step.reason is Reason.CONFIG
+
+
+# Waiting
+
+
+async def test_until_asks_again_until_it_holds(shop: Shop, context: RunContext) -> None:
+    answers = iter([Reply("down", 500), as_json({"state": "New"}), Reply("not json"), as_json({"state": "Shipped"})])
+    shop.pages["/"] = lambda _: next(answers)
+    until = {"json": {"$.state": "Shipped"}}
+    result = await run(shop, context, {"get": "/", "until": until, "within": "2s", "poll": "10ms"})
+    assert (result.outcome, result.steps[0].attempts) == (Outcome.UP, 4)
+
+
+async def test_until_polls_through_transport_errors(shop: Shop, context: RunContext) -> None:
+    answers: Iterator[Reply | None] = iter([None, Reply("ready")])  # None hangs up
+    shop.pages["/"] = lambda _: next(answers)
+    step = {"get": "/", "until": {"body": {"contains": "ready"}}, "within": "2s", "poll": "10ms"}
+    assert (await run(shop, context, step)).outcome is Outcome.UP
+
+
+async def test_an_until_that_never_holds_is_freshness(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: as_json({"state": "New"})
+    until = {"json": {"$.state": {"in": ["Shipped", "Delivered"]}}}
+    step = await failing(shop, context, {"get": "/", "until": until, "within": "100ms", "poll": "30ms"})
+    assert step.reason is Reason.FRESHNESS
+    assert "within 100ms" in (step.expected or "")
+    assert '"New"' in (step.seen or "")
+    assert 2 <= step.attempts <= 4
+
+
+async def test_an_until_whose_target_hangs_is_freshness_in_time(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: asyncio.sleep(60)
+    result = await run(shop, context, {"get": "/", "until": {"status": 200}, "within": "150ms", "poll": "20ms"})
+    assert result.steps[0].reason is Reason.FRESHNESS
+    assert result.duration_s < 1
+
+
+async def test_a_401_while_waiting_is_polled_through(shop: Shop, context: RunContext) -> None:
+    answers = iter([Reply("", 401), Reply("ok")])
+    shop.pages["/"] = lambda _: next(answers)
+    step = {"get": "/", "until": {"status": 200}, "within": "1s", "poll": "10ms"}
+    assert (await run(shop, context, step)).outcome is Outcome.UP
+
+
+async def test_until_can_wait_for_something_to_go_away(shop: Shop, context: RunContext) -> None:
+    answers = iter([Reply("still here"), Reply("gone", 404)])
+    shop.pages["/"] = lambda _: next(answers)
+    step = {"get": "/", "until": {"status": 404}, "within": "1s", "poll": "10ms"}
+    assert (await run(shop, context, step)).outcome is Outcome.UP
+
+
+async def test_the_waits_of_until_do_not_count_as_slow(shop: Shop, context: RunContext) -> None:
+    answers = iter([Reply("", 500), Reply("ok")])
+    shop.pages["/"] = lambda _: next(answers)
+    expect = {"slower_than": {"degraded": "80ms"}}
+    step = {"get": "/", "until": {"status": 200}, "within": "1s", "poll": "100ms", "expect": expect}
+    assert (await run(shop, context, step)).outcome is Outcome.UP
+
+
+# Time
+
+
+async def test_a_run_ends_at_its_timeout(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: asyncio.sleep(60)
+    result = await run(shop, context, {"get": "/"}, {"get": "/"}, timeout="200ms")
+    assert [step.reason for step in result.steps] == [Reason.TIMEOUT, None]
+    assert result.duration_s < 1
+
+
+async def test_a_step_may_have_less_time_than_the_run(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: asyncio.sleep(60)
+    result = await run(shop, context, {"get": "/", "timeout": "100ms"})
+    assert result.steps[0].reason is Reason.TIMEOUT
+    assert result.duration_s < 1
+
+
+# Bad targets
+
+
+async def test_a_refused_connection_is_connect(shop: Shop, context: RunContext) -> None:
+    step = await failing(shop, context, {"get": "/"}, base="http://127.0.0.1:1")
+    assert (step.reason, step.status) == (Reason.CONNECT, None)
+
+
+async def test_a_body_that_is_not_in_the_charset_it_declares_is_body(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply(b"BOOK-1 \xff\xfe")
+    step = await failing(shop, context, {"get": "/", "expect": {"body": {"contains": "BOOK-1"}}})
+    assert step.reason is Reason.BODY
+
+
+async def test_a_body_over_two_mebibytes_is_body(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply(b"x" * (2 << 20) + b"x")
+    assert (await failing(shop, context, {"get": "/"})).reason is Reason.BODY
+
+
+async def test_json_that_is_none_is_json(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("<h1>Maintenance</h1>")
+    step = await failing(shop, context, {"get": "/", "expect": {"json": {"$.id": "present"}}})
+    assert step.reason is Reason.JSON
+    assert "Maintenance" in (step.seen or "")
+
+
+# Cleanup and what was created
+
+
+async def test_cleanup_runs_in_a_fresh_session_with_the_saved_values(shop: Shop, context: RunContext) -> None:
+    shop.pages["POST /orders"] = lambda _: Reply('{"id": 7}', 201, [("Set-Cookie", "sid=abc")], "application/json")
+    shop.pages["POST /orders/7/cancel"] = lambda _: Reply("done")
+    result = await run(
+        shop,
+        context,
+        {"post": "/orders", "save": {"order": {"json": "$.id"}}, "creates": "{{ order }}"},
+        cleanup=[{"post": "/orders/{{ order }}/cancel", "expect": {"status": 200}}],
+    )
+    assert [str(step.outcome) for step in result.cleanup] == ["up"]
+    assert "cookie" not in shop.requests[-1].headers
+    assert shop.connections == 2
+    assert states(context) == ["intent", "created", "undone"]
+    assert context.ledger.leftovers() == []
+
+
+async def test_cleanup_runs_after_a_failure_with_what_could_be_saved(shop: Shop, context: RunContext) -> None:
+    shop.pages["POST /orders"] = lambda _: as_json({"id": 7, "total": 1})
+    shop.pages["POST /orders/7/cancel"] = lambda _: Reply("done")
+    result = await run(
+        shop,
+        context,
+        {
+            "post": "/orders",
+            "expect": {"json": {"$.total": 2}},
+            "save": {"order": {"json": "$.id"}},
+            "creates": "{{ order }}",
+        },
+        cleanup=[{"post": "/orders/{{ order }}/cancel"}],
+    )
+    assert result.outcome is Outcome.DOWN
+    assert result.steps[0].reason is Reason.JSON
+    assert states(context) == ["intent", "created", "undone"]
+
+
+async def test_cleanup_is_tried_again_and_its_failure_changes_no_outcome(shop: Shop, context: RunContext) -> None:
+    shop.pages["POST /orders"] = lambda _: as_json({"id": 7})
+    result = await run(
+        shop,
+        context,
+        {"post": "/orders", "save": {"order": {"json": "$.id"}}, "creates": "{{ order }}"},
+        cleanup=[{"post": "/orders/{{ order }}/cancel"}, {"get": "/"}],
+    )
+    assert result.outcome is Outcome.UP
+    assert [(str(step.outcome), step.attempts) for step in result.cleanup] == [("down", 3), ("skipped", 1)]
+    (left,) = context.ledger.leftovers()
+    assert (left.state, left.value, left.saved) == ("failed", "7", {"order": 7})
+
+
+async def test_cleanup_leaves_out_what_was_never_made(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("<form id=f><input name=a></form>")
+    result = await run(
+        shop,
+        context,
+        {"get": "/"},
+        {"post": "/orders", "save": {"order": {"json": "$.id"}}},
+        cleanup=[{"get": "/"}, {"get": "/orders/{{ order }}"}, {"submit": "#f"}, {"get": "/"}],
+    )
+    assert [str(step.outcome) for step in result.cleanup] == ["up", "skipped", "skipped", "up"]
+
+
+async def test_there_is_nothing_to_clean_up_where_nothing_ever_answered(shop: Shop, context: RunContext) -> None:
+    result = await run(shop, context, {"get": "/"}, base="http://127.0.0.1:1", cleanup=[{"get": "/"}])
+    assert result.cleanup == []
+
+
+async def test_a_request_whose_answer_never_came_stays_listed_as_unknown(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: asyncio.sleep(60)
+    await run(shop, context, {"post": "/", "creates": "{{ run_id }}", "timeout": "500ms"})
+    assert states(context) == ["intent", "unknown"]
+
+
+async def test_a_request_that_never_left_made_nothing(shop: Shop, context: RunContext) -> None:
+    await run(shop, context, {"post": "/", "creates": "{{ run_id }}"}, base="http://127.0.0.1:1")
+    assert states(context) == ["intent", "void"]
+
+
+async def test_a_refused_order_made_nothing_and_a_broken_answer_leaves_it_open(shop: Shop, context: RunContext) -> None:
+    shop.pages["/refused"] = lambda _: Reply("no", 422)
+    shop.pages["/broken"] = lambda _: Reply("oops", 500)
+    for path in ("/refused", "/broken"):
+        await run(shop, context, {"post": path, "creates": "{{ run_id }}"})
+    assert states(context) == ["intent", "void", "intent", "unknown"]
+
+
+async def test_nothing_is_sent_where_the_intent_cannot_be_written(shop: Shop, context: RunContext) -> None:
+    context.state.mkdir()
+    context.ledger.path.mkdir()
+    step = await failing(shop, context, {"post": "/", "creates": "{{ run_id }}"})
+    assert step.reason is Reason.PROBER
+    assert not shop.requests
+
+
+async def test_a_cancelled_run_gives_its_account_back_and_its_order_stays_known(
+    shop: Shop, context: RunContext
+) -> None:
+    shop.pages["/"] = lambda _: asyncio.sleep(60)
+    journey = shop.journey({"post": "/", "creates": "{{ run_id }}"}, accounts=[{"user": "a@x", "password": "secret"}])
+    task = asyncio.create_task(run_journey(journey, context))
+    while not shop.requests:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    lease = context.accounts.try_lease(["a@x"])
+    assert lease is not None
+    lease.release()
+    assert [entry.state for entry in context.ledger.leftovers()] == ["unknown"]
+
+
+# Accounts
+
+
+async def test_a_run_waits_for_an_account_within_its_timeout(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("ok")
+    taken = context.accounts.try_lease(["a@x"])
+    assert taken is not None
+    accounts = [{"user": "a@x", "password": "p"}]
+    failed = await failing(shop, context, {"get": "/"}, accounts=accounts, timeout="100ms")
+    assert (failed.reason, failed.expected) == (Reason.PROBER, "a free account in time")
+    asyncio.get_running_loop().call_later(0.05, taken.release)
+    result = await run(shop, context, {"get": "/"}, accounts=accounts)
+    assert (result.outcome, result.account) == (Outcome.UP, "a@x")
+
+
+async def test_two_runs_at_once_never_share_a_shopper(shop: Shop, context: RunContext) -> None:
+    async def slow(_: Request) -> Reply:
+        await asyncio.sleep(0.05)
+        return Reply("ok")
+
+    shop.pages["/"] = slow
+    accounts = [{"user": "a@x", "password": "p"}, {"user": "b@x", "password": "p"}]
+    journey = shop.journey({"get": "/"}, accounts=accounts)
+    results = await asyncio.gather(run_journey(journey, context), run_journey(journey, context))
+    assert {result.account for result in results} == {"a@x", "b@x"}
+
+
+async def test_the_account_brings_its_headers_and_cookies(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("ok")
+    account = {"user": "a@x", "password": "p", "headers": {"X-Key": "k-1"}, "cookies": {"consent": "yes"}}
+    await run(shop, context, {"get": "/"}, accounts=[account])
+    assert shop.requests[0].headers["x-key"] == "k-1"
+    assert shop.requests[0].headers["cookie"] == "consent=yes"
+
+
+async def test_a_trace_is_told_of_every_exchange(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: redirect("/next")
+    shop.pages["/next"] = lambda _: Reply("ok")
+    hops: list[tuple[str, int | None]] = []
+    journey = shop.journey({"get": "/", "follow": True})
+    await run_journey(journey, context, trace=lambda hop: hops.append((hop.url, hop.status)))
+    assert hops == [(f"{shop.url}/", 302), (f"{shop.url}/next", 200)]
