@@ -49,7 +49,7 @@ def _app(service: str, url: str) -> Any:
     if service == "slack":
         from drills.practice.slack.app import create_app
 
-        return create_app(token=token, settings=os.environ)
+        return create_app(token=token, url=url, settings=os.environ)
     from drills.practice.shop import app
 
     return app.create_app(
