@@ -70,9 +70,9 @@ class Answer:
 
     # What the channel says
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> bool:
         if self.error is not None:
-            return
+            return False
         if not self.bytes_received:
             self.exchange.enter("transfer")
         self.bytes_received += len(data)
@@ -86,6 +86,7 @@ class Answer:
             self.fail(Reason.HEADER, f"the header is over {MAX_HEADER_BYTES} bytes")
         elif self.bytes_received > MAX_HEADER_BYTES + _MAX_OVERHEAD * self._max_body:
             self.fail(Reason.BODY, f"{self.bytes_received} bytes came for a body of {len(self.body)}")
+        return self.error is None
 
     def ended(self, error: OSError | None) -> None:
         self.keep_alive = False

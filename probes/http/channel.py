@@ -20,9 +20,10 @@ _READ = 65_536
 
 
 class Receiver(Protocol):
-    """Who reads a channel. After `ended` nothing more comes; None means that the peer closed in good order."""
+    """Who reads a channel. `received` says whether it wants more: if not, the channel closes, without a word. After
+    `ended` nothing more comes; None means that the peer closed in good order."""
 
-    def received(self, data: bytes) -> None: ...
+    def received(self, data: bytes) -> bool: ...
 
     def ended(self, error: OSError | None) -> None: ...
 
@@ -48,7 +49,7 @@ class Channel:
     async def secure(self, context: ssl.SSLContext, host: str) -> None:
         """The TLS handshake. Raises TransportError (tls)."""
         try:
-            self._tls = Tls(context, host)
+            self._tls = Tls(context, host.rstrip("."))
             self._tls.handshake()
         except (ssl.SSLError, ValueError) as error:  # ValueError: no name that a certificate could carry
             raise TransportError(Reason.TLS, f"{host}: {error}") from error
@@ -166,10 +167,8 @@ class Channel:
             self._handshake.set_result(None)
 
     def _deliver(self, data: bytes) -> None:
-        if self.receiver is None:
+        if self.receiver is None or not self.receiver.received(data):
             self.close()
-        else:
-            self.receiver.received(data)
 
     def _deliver_decrypted(self, data: bytes) -> None:
         assert self._tls is not None

@@ -11,6 +11,7 @@ from probes.http.errors import TransportError
 from probes.result import Reason
 
 _STAGGER = 0.25
+_OUR_OWN = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # no fault of the target
 
 
 async def open_socket(host: str, addresses: Sequence[str], port: int) -> tuple[socket.socket, str]:
@@ -101,6 +102,9 @@ async def _abandon(attempts: dict[asyncio.Task[socket.socket], str]) -> None:
 
 
 def _refused(host: str, port: int, failures: Sequence[tuple[str, OSError]]) -> TransportError:
+    ours = next((error for _, error in failures if error.errno in _OUR_OWN), None)
+    if ours is not None:
+        return TransportError(Reason.PROBER, f"this machine cannot open a connection: {ours.strerror}")
     if [address for address, _ in failures] == [host]:
         return TransportError(Reason.CONNECT, f"{host} port {port}: {failures[0][1].strerror}")
     tried = ", ".join(f"{address}: {error.strerror}" for address, error in failures)

@@ -40,4 +40,5 @@ class Exchange:
     @property
     def allowance(self) -> str:
         """How long the whole exchange may take, for the message about its being over."""
-        return f"{max(0.0, round(self.deadline - self.started, 2)):g} s"
+        seconds = max(0.0, self.deadline - self.started)
+        return f"{round(seconds, 1 if seconds > 1 else 2):g} s"

@@ -42,9 +42,13 @@ class SystemResolver:
 
     async def _ask(self, host: str) -> tuple[str, ...]:
         import aiodns
+        import pycares
 
-        if self._ares is None:
-            self._ares = aiodns.DNSResolver(nameservers=self._nameservers, loop=asyncio.get_running_loop())
+        try:
+            if self._ares is None:
+                self._ares = aiodns.DNSResolver(nameservers=self._nameservers, loop=asyncio.get_running_loop())
+        except pycares.AresError as error:
+            raise TransportError(Reason.PROBER, f"name resolution cannot start: {error}") from error
         try:
             answer = await self._ares.getaddrinfo(host, type=socket.SOCK_STREAM)
         except (aiodns.error.DNSError, ValueError) as error:

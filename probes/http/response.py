@@ -53,8 +53,9 @@ class Body(httpx.AsyncByteStream):
 class Response(httpx.Response):
     """Decodes within a bound, where httpx's own decoders have none. Raises TransportError (body)."""
 
-    def __init__(self, body: Body, extensions: dict[str, object], max_body: int) -> None:
-        super().__init__(body.answer.status, headers=body.answer.headers, stream=body, extensions=extensions)
+    def __init__(self, request: httpx.Request, body: Body, extensions: dict[str, object], max_body: int) -> None:
+        answer = body.answer
+        super().__init__(answer.status, headers=answer.headers, stream=body, request=request, extensions=extensions)
         self._body = body
         self._max_body = max_body
 
@@ -64,9 +65,6 @@ class Response(httpx.Response):
                 raw = await self._body.read()
                 self.is_stream_consumed = True
                 self._content = self._decoded(raw)  # where httpx keeps it, for `text`, `json()` and the rest
-            except TransportError as error:
-                error.request = self.request
-                raise
             finally:
                 await self.aclose()
         return self._content

@@ -59,7 +59,7 @@ class Transport(httpx.AsyncBaseTransport):
         answered = await self._ask_again(origin, request, head, exchange)
         if answered is None:
             answered = await self._ask_anew(origin, request, head, exchange)
-        return self._response(origin, *answered)
+        return self._response(request, origin, *answered)
 
     async def aclose(self) -> None:
         self._pool.close()
@@ -119,7 +119,7 @@ class Transport(httpx.AsyncBaseTransport):
             raise
         return answer
 
-    def _response(self, origin: Origin, channel: Channel, answer: Answer) -> Response:
+    def _response(self, request: httpx.Request, origin: Origin, channel: Channel, answer: Answer) -> Response:
         exchange = answer.exchange
         exchange.peer, exchange.certificate_expires = channel.peer, channel.certificate_expires
         body = Body(answer, partial(self._release, origin, channel, answer))
@@ -128,7 +128,7 @@ class Transport(httpx.AsyncBaseTransport):
             "http_version": exchange.http_version.encode("ascii"),
             "reason_phrase": answer.reason_phrase,
         }
-        return Response(body, extensions, self._max_body)
+        return Response(request, body, extensions, self._max_body)
 
     def _release(self, origin: Origin, channel: Channel, answer: Answer) -> None:
         """The body has been read, or nobody wants the rest of it."""

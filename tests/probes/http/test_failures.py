@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import os
+import resource
 import socket
 import struct
 import tracemalloc
+from pathlib import Path
 
 import httpx
 import pytest
@@ -25,15 +28,16 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 async def test_a_server_that_never_answers_times_out_while_processing() -> None:
     async with serving(saying(hold=True)) as port:
-        error = await failure(f"http://127.0.0.1:{port}/", within=0.2)
-    assert (error.reason, error.message) == (Reason.TIMEOUT, "no answer within 0.2 s")
+        error = await failure(f"http://127.0.0.1:{port}/", within=0.5)
+    assert error.reason is Reason.TIMEOUT
+    assert error.message.startswith("no answer within 0.")
     assert list(error.phases) == ["resolve", "connect", "processing"]
-    assert error.phases["processing"] == pytest.approx(0.2, abs=0.1)
+    assert error.phases["processing"] == pytest.approx(0.5, abs=0.2)
 
 
 async def test_a_server_that_drips_its_header_times_out() -> None:
     async with serving(saying(b"HTTP/1.1 200 OK\r\nX-Slow: ", *[b"x"] * 1000, pause=0.05)) as port:
-        error = await failure(f"http://127.0.0.1:{port}/", within=0.3)
+        error = await failure(f"http://127.0.0.1:{port}/", within=0.5)
     assert error.reason is Reason.TIMEOUT
     assert error.message.startswith("the header was not complete (")
 
@@ -41,17 +45,18 @@ async def test_a_server_that_drips_its_header_times_out() -> None:
 async def test_a_server_that_drips_its_body_times_out_in_the_transfer() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
     async with serving(saying(head, *[b"x"] * 1000, pause=0.05)) as port:
-        error = await failure(f"http://127.0.0.1:{port}/", within=0.3)
+        error = await failure(f"http://127.0.0.1:{port}/", within=0.5)
     assert (error.reason, error.status) == (Reason.TIMEOUT, 200)
     assert error.message.startswith("the body was not complete (")
-    assert error.message.endswith(" of 1000 bytes came) within 0.3 s")
+    assert " of 1000 bytes came) within 0." in error.message
     assert error.phases["transfer"] > 0.1
 
 
 async def test_a_header_that_stays_open_times_out_and_says_how_much_came() -> None:
     async with serving(saying(b"HTTP/1.1 200 OK\r\n", hold=True)) as port:
-        error = await failure(f"http://127.0.0.1:{port}/", within=0.2)
-    assert (error.reason, error.message) == (Reason.TIMEOUT, "the header was not complete (17 bytes came) within 0.2 s")
+        error = await failure(f"http://127.0.0.1:{port}/", within=0.5)
+    assert error.reason is Reason.TIMEOUT
+    assert error.message.startswith("the header was not complete (17 bytes came) within 0.")
 
 
 async def test_a_deadline_that_has_passed_sends_nothing() -> None:
@@ -107,7 +112,8 @@ async def test_a_host_that_does_not_take_connections_times_out_while_connecting(
             other.connect_ex(full.getsockname())
         port = full.getsockname()[1]
         error = await failure(f"http://127.0.0.1:{port}/", within=0.3)
-    assert (error.reason, error.message) == (Reason.TIMEOUT, f"127.0.0.1 port {port}: no connection within 0.3 s")
+    assert error.reason is Reason.TIMEOUT
+    assert error.message.startswith(f"127.0.0.1 port {port}: no connection within 0.")
     assert list(error.phases) == ["resolve", "connect"]
 
 
@@ -180,3 +186,50 @@ async def test_a_header_that_would_inject_another_is_not_sent(header: dict[str, 
         with pytest.raises(TransportError) as caught:
             await client.get("http://127.0.0.1:1/", headers=header)
     assert caught.value.reason is Reason.CONFIG
+
+
+async def test_nothing_stays_open_after_failures_of_every_kind() -> None:
+    answers = [b"", b"junk", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", ok(b"one") + ok(b"two"), ok(b"fine")]
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for answer in answers * 3:
+        async with serving(saying(answer, hold=True)) as port:
+            for path in ("http", "https"):
+                with contextlib.suppress(TransportError):
+                    await get(f"{path}://localhost:{port}/", within=0.1)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+async def test_a_flood_after_a_failure_is_not_read_any_further() -> None:
+    sent = 0
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnonsense")
+        while True:
+            writer.write(b"x" * 65_536)
+            await writer.drain()
+            sent += 65_536
+
+    async with serving(flood) as port, httpx.AsyncClient(transport=Transport()) as client:
+        await client.send(client.build_request("GET", f"http://127.0.0.1:{port}/"), stream=True)
+        await asyncio.sleep(0.2)
+        assert sent < 10_000_000
+
+
+async def test_running_out_of_file_descriptors_is_our_own_fault() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used_up: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                used_up.append(os.dup(0))
+        error = await failure("http://127.0.0.1:1/")
+    finally:
+        for descriptor in used_up:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (error.reason, error.message) == (
+        Reason.PROBER,
+        "this machine cannot open a connection: Too many open files",
+    )
