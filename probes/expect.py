@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from probes.checks import HeaderName
 from probes.duration import Duration
 from probes.keys import Keys
 from probes.matchers import MatcherField, StatusField
@@ -28,8 +29,8 @@ class SlowerThan(Keys):
 
 class Expect(Keys):
     status: StatusField | None = None
-    header: dict[str, MatcherField] = Field(default_factory=dict)
-    cookie: dict[str, MatcherField] = Field(default_factory=dict)
+    header: dict[HeaderName, MatcherField] = Field(default_factory=dict)
+    cookie: dict[HeaderName, MatcherField] = Field(default_factory=dict)
     body: MatcherField | None = None
     json_: dict[PathText, MatcherField] = Field(default_factory=dict, alias="json")
     html: dict[SelectorText, MatcherField] = Field(default_factory=dict)

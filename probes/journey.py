@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema, model_validator
 
+from probes.checks import AnyHost, BaseUrl, HeaderName, LabelName, Text, VariableName
 from probes.duration import Duration, format_duration
 from probes.keys import Keys
 from probes.kinds import Step
 from probes.kinds.base import Later
 from probes.mistakes import Wrong
+from probes.naming import check_names
 from probes.templates import TemplateField, TreeField
 
 _N_OF_M = re.compile(r"(\d{1,3}) of (\d{1,3})")
@@ -69,8 +71,8 @@ class Account(Keys):
 
     model_config = ConfigDict(extra="allow")
 
-    user: str = Field(min_length=1)
-    password: str = ""
+    user: Text = Field(min_length=1)
+    password: Text = ""
 
     def values(self) -> dict[str, Any]:
         """What templates see as `account`."""
@@ -84,15 +86,15 @@ class Journey(Keys):
     service: str
     every: Annotated[Duration, Field(gt=0)]
     timeout: Annotated[Duration, Field(gt=0)] = 30.0
-    base: str | None = None
-    labels: dict[str, str] = Field(default_factory=dict)
+    base: BaseUrl | None = None
+    labels: dict[LabelName, str] = Field(default_factory=dict)
     mutates: Literal["none", "cart", "authorize", "order"] = "none"
     accounts: list[Account] = Field(default_factory=list)
-    headers: dict[str, TemplateField] = Field(default_factory=dict)
-    hosts: list[str] = Field(default_factory=list)
+    headers: dict[HeaderName, TemplateField] = Field(default_factory=dict)
+    hosts: list[AnyHost] = Field(default_factory=list)
     tls: TlsSettings | None = None
     proxy: Later = None
-    vars: dict[str, TreeField] = Field(default_factory=dict)
+    vars: dict[VariableName, TreeField] = Field(default_factory=dict)
     steps: list[Step] = Field(min_length=1)
     cleanup: list[Step] = Field(default_factory=list)
     alert: AlertRule = Field(default_factory=AlertRule)
@@ -109,13 +111,36 @@ class Journey(Keys):
         return self._line
 
     @model_validator(mode="after")
-    def _waits(self) -> Self:
-        for index, step in enumerate(self.steps):
-            if step.within is not None and step.within > self.timeout:
-                limit = format_duration(self.timeout)
-                problem = f"{format_duration(step.within)} is longer than the timeout of the whole run, {limit}"
-                raise Wrong(problem, "raise timeout", at=("steps", index, "within"))
+    def _consistent(self) -> Self:
+        for list_name, steps in (("steps", self.steps), ("cleanup", self.cleanup)):
+            page = False
+            for index, step in enumerate(steps):
+                self._check_step(step, (list_name, index), page)
+                page = page or step.kind in ("http", "submit")
+        self._check_accounts()
+        check_names(self)
         return self
+
+    def _check_step(self, step: Step, loc: tuple[str | int, ...], page: bool) -> None:
+        if step.within is not None and step.within > self.timeout:
+            raise Wrong(
+                f"within {format_duration(step.within)} is longer than the whole run's timeout, "
+                f"{format_duration(self.timeout)}",
+                "raise the journey's timeout",
+                (*loc, "within"),
+            )
+        if step.kind == "submit" and not page:
+            raise Wrong("no step before this one reads a page that could have a form", at=(*loc, "submit"))
+        if self.base is None and step.kind == "http" and step.url.source[:1] == "/":
+            hint = "say base: https://shop.example, or write the whole URL"
+            raise Wrong(f"{step.url.source!r} is relative, but the journey has no base", hint, (*loc, step.verb))
+
+    def _check_accounts(self) -> None:
+        users: set[str] = set()
+        for index, account in enumerate(self.accounts):
+            if account.user in users:
+                raise Wrong(f"the account {account.user!r} is there twice", at=("accounts", index, "user"))
+            users.add(account.user)
 
     def start(self, fixed: Mapping[str, Any]) -> dict[str, Any]:
         """The context in which a run's templates are rendered.

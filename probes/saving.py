@@ -1,17 +1,19 @@
 """`save`: what a step keeps of an answer for the steps after it."""
 
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from probes.checks import HeaderName, SavedRegex, VariableName
 from probes.keys import Keys
+from probes.mistakes import Wrong
 from probes.page import SelectorText
 from probes.paths import PathText
 from probes.templates import TreeField
 
 KINDS = ("json", "html", "header", "cookie", "regex", "status")
 
-SaveName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+SaveName = VariableName
 
 
 class Save(Keys):
@@ -20,9 +22,9 @@ class Save(Keys):
     json_: PathText | None = Field(default=None, alias="json")
     html: SelectorText | None = None
     attr: str | None = None
-    header: str | None = None
-    cookie: str | None = None
-    regex: str | None = None
+    header: HeaderName | None = None
+    cookie: HeaderName | None = None
+    regex: SavedRegex | None = None
     status: bool = False
     default: TreeField | None = None
 
@@ -36,7 +38,9 @@ class Save(Keys):
         if len(self.kinds) != 1:
             raise ValueError(f"say one of {', '.join(KINDS)}: where the value comes from")
         if self.attr is not None and self.html is None:
-            raise ValueError("attr belongs to html: the attribute of which element?")
+            raise Wrong("attr belongs to html: the attribute of which element?", at=("attr",))
+        if "status" in self.kinds and not self.status:
+            raise Wrong("status: true, or the word status alone", at=("status",))
         return self
 
     @property

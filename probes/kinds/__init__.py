@@ -7,6 +7,7 @@ from pydantic import model_validator
 
 from probes.kinds import check, http, submit
 from probes.kinds.base import COMMON, CommonKeys, Kind, LaterKeys
+from probes.mistakes import Wrong
 from probes.templates import Template
 
 KINDS: tuple[Kind, ...] = (http.KIND, submit.KIND, check.KIND)
@@ -21,9 +22,9 @@ class Step(CommonKeys, http.HttpKeys, submit.SubmitKeys, check.CheckKeys, LaterK
     def _validate(self) -> Self:
         verbs = [verb for verb in _BY_VERB if verb in self.keys_given]
         if not verbs:
-            raise ValueError(f"a step needs something to do: one of {', '.join(_BY_VERB)}")
+            raise Wrong(f"a step needs something to do: one of {', '.join(_BY_VERB)}")
         if len(verbs) > 1:
-            raise ValueError(f"a step does one thing: {' and '.join(verbs)} must be steps of their own")
+            raise Wrong(f"a step does one thing: {' and '.join(verbs)} must be steps of their own", at=(verbs[1],))
         self._check_keys(_BY_VERB[verbs[0]])
         self._check_waiting()
         return self
@@ -31,19 +32,20 @@ class Step(CommonKeys, http.HttpKeys, submit.SubmitKeys, check.CheckKeys, LaterK
     def _check_keys(self, kind: Kind) -> None:
         for key in sorted(self.keys_given - COMMON - kind.keys - set(kind.verbs)):
             others = [other.name for other in KINDS if key in other.keys]
-            raise ValueError(f"{key} has no meaning in a {self.verb} step; it belongs to {' and '.join(others)} steps")
-        for expectations in (self.expect, self.until):
-            for key in sorted(expectations.keys_given - kind.expectations if expectations else ()):
-                raise ValueError(f"a {self.verb} step has no {key} to expect anything of")
+            problem = f"{key} has no meaning in a {self.verb} step; it belongs to {' and '.join(others)} steps"
+            raise Wrong(problem, at=(key,))
+        for name, expect in (("expect", self.expect), ("until", self.until)):
+            for key in sorted(expect.keys_given - kind.expectations if expect else ()):
+                raise Wrong(f"a {self.verb} step has no {key} to expect anything of", at=(name, key))
         if kind.check is not None:
             kind.check(self)
 
     def _check_waiting(self) -> None:
         if self.until is not None and self.within is None:
-            raise ValueError("until needs within: how long to keep asking, such as within: 60s")
+            raise Wrong("until needs within: how long to keep asking", "within: 60s", ("until",))
         for key in ("within", "poll"):
             if key in self.keys_given and self.until is None:
-                raise ValueError(f"{key} belongs to until: what is to be waited for?")
+                raise Wrong(f"{key} belongs to until: what is to be waited for?", at=(key,))
 
     @cached_property
     def keys_given(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from probes.duration import Duration
 from probes.keys import Keys
-from probes.templates import TemplateField
+from probes.templates import ConditionField
 
 if TYPE_CHECKING:
     from probes.kinds import Step
@@ -20,7 +20,7 @@ class CommonKeys(Keys):
 
     title: str | None = Field(default=None, alias="name", min_length=1, max_length=200)
     service: str | None = None
-    when: TemplateField | None = None
+    when: ConditionField | None = None
     timeout: Annotated[Duration, Field(gt=0)] | None = None
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from probes.keys import Keys
 from probes.kinds.base import Kind
-from probes.templates import TemplateField
+from probes.templates import ConditionField
 
 if TYPE_CHECKING:
     from probes.kinds import Step
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class CheckKeys(Keys):
     """`check` is one template; true (not false, zero, empty or missing) passes."""
 
-    check: TemplateField | None = None
+    check: ConditionField | None = None
 
 
 def name_of(step: "Step") -> str:

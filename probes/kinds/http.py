@@ -4,12 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from probes.checks import HeaderName, Url
 from probes.duration import Duration
 from probes.expect import Expect
 from probes.keys import Keys
 from probes.kinds.base import Kind
+from probes.mistakes import Wrong
 from probes.saving import Save, SaveName
-from probes.templates import TemplateField, Tree, TreeField
+from probes.templates import TemplateField, TreeField
 
 if TYPE_CHECKING:
     from probes.kinds import Step
@@ -22,14 +24,14 @@ EXPECTATIONS = frozenset({"status", "header", "cookie", "body", "json", "html", 
 class HttpKeys(Keys):
     """The keys of a request and of what is done with its answer."""
 
-    get: TemplateField | None = None
-    post: TemplateField | None = None
-    put: TemplateField | None = None
-    patch: TemplateField | None = None
-    delete: TemplateField | None = None
-    head: TemplateField | None = None
+    get: Url | None = None
+    post: Url | None = None
+    put: Url | None = None
+    patch: Url | None = None
+    delete: Url | None = None
+    head: Url | None = None
     query: dict[str, TreeField] = Field(default_factory=dict)
-    headers: dict[str, TemplateField] = Field(default_factory=dict)
+    headers: dict[HeaderName, TemplateField] = Field(default_factory=dict)
     form: dict[str, TreeField] | None = None
     json_: TreeField | None = Field(default=None, alias="json")
     body: TemplateField | None = None
@@ -50,13 +52,9 @@ def check(step: "Step") -> None:
     """Raises ValueError where keys contradict each other."""
     bodies = [key for key in ("form", "json", "body") if key in step.keys_given]
     if len(bodies) > 1:
-        raise ValueError(f"a request has one body: {' and '.join(bodies)} exclude each other")
+        raise Wrong(f"a request has one body: {' and '.join(bodies)} exclude each other", at=(bodies[1],))
     if bodies and step.method in ("GET", "HEAD"):
-        raise ValueError(f"{step.verb} sends no body: use post, put or patch, or put the values under query")
-
-
-def has_body(step: "Step") -> bool:
-    return step.form is not None or isinstance(step.json_, Tree) or step.body is not None
+        raise Wrong(f"{step.verb} sends no body", "use post, put or patch, or put the values under query", (bodies[0],))
 
 
 KIND = Kind("http", VERBS, ANSWER_KEYS | {"query", "form", "json", "body"}, EXPECTATIONS, name_of=name_of, check=check)

@@ -1,0 +1,65 @@
+"""The names that a journey's templates use, against those that there will be when they are rendered."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from probes.matchers import Matcher
+from probes.mistakes import Loc, Wrong, did_you_mean
+from probes.templates import Template, Tree
+
+if TYPE_CHECKING:
+    from probes.journey import Journey
+    from probes.kinds import Step
+
+ALWAYS = frozenset({"vars", "run_id", "now", "uuid"})
+_WORDS = "and else false if in is loop none not or range self true"
+RESERVED = ALWAYS | {"account"} | frozenset(_WORDS.split())
+
+
+def check_names(journey: "Journey") -> None:
+    """Raises Wrong for the first name that nothing can have given a value by then."""
+    known = set(ALWAYS) | ({"account"} if journey.accounts else set())
+    later = {name for step in [*journey.steps, *journey.cleanup] for name in step.save}
+    for name, tree in journey.vars.items():
+        _check(("vars", name), tree.required, known, later)
+        known.add(name)
+    for name, value in journey.headers.items():
+        _check(("headers", name), value.required, known, later)
+    for list_name, steps in (("steps", journey.steps), ("cleanup", journey.cleanup)):
+        for index, step in enumerate(steps):
+            _check_step((list_name, index), step, known, later)
+            known.update(step.save)
+
+
+def _check_step(loc: Loc, step: "Step", known: set[str], later: set[str]) -> None:
+    for where, required in _templates(step):
+        own = set(step.save) if where[0] == "creates" else set()  # written once the answer is there
+        _check((*loc, *where), required, known | own, later)
+
+
+def _check(loc: Loc, required: frozenset[str], known: set[str], later: set[str]) -> None:
+    for name in sorted(required - known):
+        if name == "account":
+            raise Wrong("the template uses account, but the journey has no accounts", at=loc)
+        if name in later:
+            raise Wrong(f"the template uses {name!r}, which is saved only afterwards", at=loc)
+        raise Wrong(f"the template uses {name!r}, which no step saves and vars does not have", _hint(name, known), loc)
+
+
+def _hint(name: str, known: set[str]) -> str | None:
+    return did_you_mean(name, sorted(known))
+
+
+def _templates(value: Any, loc: Loc = ()) -> Iterator[tuple[Loc, frozenset[str]]]:
+    """Every template of a model with its place in the file."""
+    if isinstance(value, Template | Tree | Matcher):
+        yield loc, value.required
+    elif isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            if name in value.model_fields_set:
+                yield from _templates(getattr(value, name), (*loc, field.alias or name))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _templates(item, (*loc, key))
