@@ -63,7 +63,7 @@ async def orders(visit: Visit) -> Response:
     customer = visit.customer
     if visit.request.method == "GET":
         found = visit.shop.store.orders_of(customer)
-        return JSONResponse({"count": len(found), "orders": [_order(visit, order) for order in found[:50]]})
+        return JSONResponse({"count": customer.ordered, "orders": [_order(visit, order) for order in found[:50]]})
     given = visit.form.get("address")
     address = read_address({name: str(given.get(name, "")) for name in ADDRESS} if isinstance(given, dict) else {})
     method = visit.text("method")

@@ -43,6 +43,7 @@ class Customer:
     password: str
     staff: bool = False
     basket: Basket = field(default_factory=Basket)
+    ordered: int = 0  # orders ever written, those that made room for newer ones included
 
 
 @dataclass(slots=True)

@@ -69,8 +69,14 @@ class Store:
 
     def add_order(self, order: Order) -> None:
         self.orders[order.number] = order
+        order.customer.ordered += 1
         while len(self.orders) > MOST_ORDERS:
             self.orders.popitem(last=False)
+
+    def drop_order(self, order: Order) -> None:
+        """As if it had never been placed."""
+        if self.orders.pop(order.number, None) is not None:
+            order.customer.ordered -= 1
 
     def remember_attempt(self, attempt: str, number: int) -> None:
         self.attempts[attempt] = number

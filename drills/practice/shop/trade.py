@@ -128,7 +128,7 @@ class Trade:
         order.payment = answer
 
     def _forget(self, order: Order, attempt: str) -> None:
-        self.store.orders.pop(order.number, None)
+        self.store.drop_order(order)
         self.store.attempts.pop(attempt, None)
 
     def captured(self, reference: str, payment: str) -> bool:
