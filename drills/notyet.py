@@ -36,6 +36,8 @@ def drill_not_yet(document: Document) -> Iterator[Mistake]:
     for key, instead in (("schedule", "drills are started by hand"), ("announce", "nothing is announced")):
         if key in document.data:
             yield not_yet(document, (key,), instead)
+    if document.data.get("mode") in ("dry", "tabletop"):
+        yield not_yet(document, ("mode",), "every drill is live")
 
 
 def not_yet(document: Document, loc: Loc, instead: str) -> Mistake:

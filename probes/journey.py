@@ -1,7 +1,7 @@
 """A journey: the path of a shopper through the shop, as a file says it. The reference for users is docs/journeys.md."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
@@ -12,8 +12,8 @@ from probes.duration import Duration, format_duration
 from probes.keys import Keys
 from probes.kinds import Step
 from probes.kinds.base import Later
-from probes.mistakes import Wrong
-from probes.naming import check_names
+from probes.mistakes import Loc, Wrong, raise_all
+from probes.naming import wrong_names
 from probes.templates import TemplateField, TreeField
 
 _N_OF_M = re.compile(r"(\d{1,3}) of (\d{1,3})")
@@ -112,34 +112,37 @@ class Journey(Keys):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        raise_all(self._wrongs())
+        return self
+
+    def _wrongs(self) -> Iterator[Wrong]:
         for list_name, steps in (("steps", self.steps), ("cleanup", self.cleanup)):
             page = False
             for index, step in enumerate(steps):
-                self._check_step(step, (list_name, index), page)
+                yield from self._check_step(step, (list_name, index), page)
                 page = page or step.kind in ("http", "submit")
-        self._check_accounts()
-        check_names(self)
-        return self
+        yield from self._check_accounts()
+        yield from wrong_names(self)
 
-    def _check_step(self, step: Step, loc: tuple[str | int, ...], page: bool) -> None:
+    def _check_step(self, step: Step, loc: Loc, page: bool) -> Iterator[Wrong]:
         if step.within is not None and step.within > self.timeout:
-            raise Wrong(
+            yield Wrong(
                 f"within {format_duration(step.within)} is longer than the whole run's timeout, "
                 f"{format_duration(self.timeout)}",
                 "raise the journey's timeout",
                 (*loc, "within"),
             )
         if step.kind == "submit" and not page:
-            raise Wrong("no step before this one reads a page that could have a form", at=(*loc, "submit"))
+            yield Wrong("no step before this one reads a page that could have a form", at=(*loc, "submit"))
         if self.base is None and step.kind == "http" and step.url.source[:1] == "/":
             hint = "say base: https://shop.example, or write the whole URL"
-            raise Wrong(f"{step.url.source!r} is relative, but the journey has no base", hint, (*loc, step.verb))
+            yield Wrong(f"{step.url.source!r} is relative, but the journey has no base", hint, (*loc, step.verb))
 
-    def _check_accounts(self) -> None:
+    def _check_accounts(self) -> Iterator[Wrong]:
         users: set[str] = set()
         for index, account in enumerate(self.accounts):
             if account.user in users:
-                raise Wrong(f"the account {account.user!r} is there twice", at=("accounts", index, "user"))
+                yield Wrong(f"the account {account.user!r} is there twice", at=("accounts", index, "user"))
             users.add(account.user)
 
     def start(self, fixed: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from probes.crosscheck import cross_check
 from probes.journey import Journey
 from probes.lint import lint
 from probes.mistakes import Mistake
@@ -39,10 +38,8 @@ def load_file(path: Path, environment: Environment, mistakes: list[Mistake], roo
 
 def read_journey(document: Document, environment: Environment, mistakes: list[Mistake]) -> Journey | None:
     mistakes.extend(lint(document))
-    document = environment.resolve_document(document, mistakes)
-    journey = validate(Journey, document, mistakes)
+    journey = validate(Journey, environment.resolve_document(document, mistakes), mistakes)
     if journey is not None:
-        mistakes.extend(cross_check(journey, document))
         journey._file, journey._line = document.path, document.line
     return journey
 

@@ -52,6 +52,20 @@ class Wrong(ValueError):
         self.at = at
 
 
+class Wrongs(ValueError):
+    """Several at once, of one validator."""
+
+    def __init__(self, wrongs: Iterable[Wrong]) -> None:
+        self.wrongs = tuple(wrongs)
+        super().__init__("; ".join(str(wrong) for wrong in self.wrongs))
+
+
+def raise_all(wrongs: Iterable[Wrong]) -> None:
+    """Raises Wrongs with all of them, if there are any."""
+    if found := list(wrongs):
+        raise Wrongs(found)
+
+
 def errors(mistakes: Iterable[Mistake]) -> list[Mistake]:
     return [mistake for mistake in mistakes if mistake.level == "error"]
 

@@ -18,34 +18,36 @@ _WORDS = "and else false if in is loop none not or range self true"
 RESERVED = ALWAYS | {"account"} | frozenset(_WORDS.split())
 
 
-def check_names(journey: "Journey") -> None:
-    """Raises Wrong for the first name that nothing can have given a value by then."""
+def wrong_names(journey: "Journey") -> Iterator[Wrong]:
+    """Every name that nothing can have given a value by then."""
     known = set(ALWAYS) | ({"account"} if journey.accounts else set())
     later = {name for step in [*journey.steps, *journey.cleanup] for name in step.save}
     for name, tree in journey.vars.items():
-        _check(("vars", name), tree.required, known, later)
+        yield from _check(("vars", name), tree.required, known, later)
         known.add(name)
     for name, value in journey.headers.items():
-        _check(("headers", name), value.required, known, later)
+        yield from _check(("headers", name), value.required, known, later)
     for list_name, steps in (("steps", journey.steps), ("cleanup", journey.cleanup)):
         for index, step in enumerate(steps):
-            _check_step((list_name, index), step, known, later)
+            yield from _check_step((list_name, index), step, known, later)
             known.update(step.save)
 
 
-def _check_step(loc: Loc, step: "Step", known: set[str], later: set[str]) -> None:
+def _check_step(loc: Loc, step: "Step", known: set[str], later: set[str]) -> Iterator[Wrong]:
     for where, required in _templates(step):
         own = set(step.save) if where[0] == "creates" else set()  # written once the answer is there
-        _check((*loc, *where), required, known | own, later)
+        yield from _check((*loc, *where), required, known | own, later)
 
 
-def _check(loc: Loc, required: frozenset[str], known: set[str], later: set[str]) -> None:
+def _check(loc: Loc, required: frozenset[str], known: set[str], later: set[str]) -> Iterator[Wrong]:
     for name in sorted(required - known):
         if name == "account":
-            raise Wrong("the template uses account, but the journey has no accounts", at=loc)
-        if name in later:
-            raise Wrong(f"the template uses {name!r}, which is saved only afterwards", at=loc)
-        raise Wrong(f"the template uses {name!r}, which no step saves and vars does not have", _hint(name, known), loc)
+            yield Wrong("the template uses account, but the journey has no accounts", at=loc)
+        elif name in later:
+            yield Wrong(f"the template uses {name!r}, which is saved only afterwards", at=loc)
+        else:
+            problem = f"the template uses {name!r}, which no step saves and vars does not have"
+            yield Wrong(problem, _hint(name, known), loc)
 
 
 def _hint(name: str, known: set[str]) -> str | None:

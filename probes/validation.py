@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_a
 
 from pydantic import BaseModel, ValidationError
 
-from probes.mistakes import Loc, Mistake, did_you_mean, dotted, one_of
+from probes.mistakes import Loc, Mistake, Wrongs, did_you_mean, dotted, one_of
 
 if TYPE_CHECKING:
     from probes.yamlfile import Document
@@ -60,9 +60,12 @@ def validate(model: type[M], document: "Document", mistakes: list[Mistake]) -> M
 def _report(
     model: type[BaseModel], document: "Document", item: Any, mistakes: list[Mistake], seen: set[tuple[Loc, str]]
 ) -> None:
-    kind = item["type"]
-    at = getattr(item.get("ctx", {}).get("error"), "at", ())
-    loc = _in_file((*item["loc"], *at), document.data, kind)
+    kind, error = item["type"], item.get("ctx", {}).get("error")
+    if isinstance(error, Wrongs):
+        for wrong in error.wrongs:
+            _report(model, document, {**item, "ctx": {"error": wrong}}, mistakes, seen)
+        return
+    loc = _in_file((*item["loc"], *getattr(error, "at", ())), document.data, kind)
     if _said_already(document, loc, kind, mistakes):
         return
     problem, hint = _words(kind, item, model, loc, document.data)
