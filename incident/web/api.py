@@ -93,16 +93,17 @@ class Api:
             )
 
     def _action(self, action: str, model: type[models.Args]) -> Callable[..., Awaitable[dict[str, Any]]]:
-        optional = not any(field.is_required() for field in model.model_fields.values())
+        """The route of one action. Where no argument is required, neither is a body."""
 
-        async def act(number: int, actor: Caller, args: Any = None) -> dict[str, Any]:
+        async def act(number: int, actor: Caller, args: Any) -> dict[str, Any]:
             given = {} if args is None else args.given()
             return self._json(await self.desk.perform(action, number, actor, given))
 
-        body = Annotated[model | None, Body()] if optional else Annotated[model, Body()]
-        act.__annotations__["args"] = body
-        if not optional:
-            act.__defaults__ = (...,)
+        if any(field.is_required() for field in model.model_fields.values()):
+            act.__annotations__["args"] = Annotated[model, Body()]
+        else:
+            act.__annotations__["args"] = Annotated[model | None, Body()]
+            act.__defaults__ = (None,)
         return act
 
     def _probes(self) -> None:

@@ -12,7 +12,6 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
 
 from incident.desk import Desk
 from incident.errors import Conflict, IncidentError, NotAllowed, NotFound, StoreFull, StoreUnavailable
@@ -36,7 +35,7 @@ _STATUSES: tuple[tuple[type[IncidentError], int], ...] = (
 )
 
 
-async def create_app(desk: Desk, settings: Settings, folder: Path | None = None) -> ASGIApp:
+async def create_app(desk: Desk, settings: Settings, folder: Path | None = None) -> Gate:
     """`desk` has been started. `folder` is the workspace, for the status page's logo."""
     callers = Callers(desk)
     await callers.refresh()
@@ -105,7 +104,9 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 def _problem(item: dict[str, Any]) -> str:
     where = ".".join(str(part) for part in item["loc"] if part not in ("body", "query", "path"))
-    return f"{where}: {item['msg']}" if where else str(item["msg"])
+    if where:
+        return f"{where}: {item['msg']}"
+    return "a JSON body is missing" if item["type"] == "missing" else str(item["msg"])
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

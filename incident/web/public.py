@@ -25,6 +25,11 @@ _INDICATOR_OF = dict(zip(STATES, ("none", "minor", "major", "critical"), strict=
 _HAN = re.compile("[\u3400-\u9fff]")
 
 
+def has_han(text: str) -> bool:
+    """Whether a text is Chinese, as far as its characters tell: a reader's voice changes its language by that."""
+    return _HAN.search(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Update:
     """One thing said. `automatic`: by the page itself, in its own words; `text` is empty then."""
@@ -40,7 +45,7 @@ class Update:
         """The text for readers of `lang` (en, zh), and the HTML language that it is in."""
         if lang == "zh" and self.text_zh:
             return self.text_zh, "zh-Hans"
-        return self.text, "zh-Hans" if _HAN.search(self.text) else "en"
+        return self.text, "zh-Hans" if has_han(self.text) else "en"
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ class StatusPage:
         return {
             "lang": lang,
             "html_lang": HTML_LANG[lang],
-            "html_langs": HTML_LANG,
+            "has_han": public.has_han,
             "words": words,
             "title": page.title or f"{shop.name} {words['title_suffix']}",
             "zone": ZoneInfo(shop.time_zone),
