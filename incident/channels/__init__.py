@@ -21,6 +21,7 @@ log = structlog.get_logger("incident.channels")
 KINDS: dict[str, str] = {  # the key of shopwatch.yaml: the module whose `build(name, spec, context)` makes it
     "console": "incident.channels.console",
     "webhook": "incident.channels.webhook",
+    "slack": "incident.channels.slack",
 }
 
 
