@@ -1,4 +1,6 @@
-"""What is allowed in a file and still deserves a warning: secrets written down, certificates that nobody checks."""
+"""What is allowed in a file and still deserves a warning: secrets written down, certificates that nobody checks, files
+that are not there (`check` may run on another machine than the prober, which has them).
+"""
 
 import re
 from collections.abc import Iterator
@@ -17,6 +19,8 @@ _SECRET_VALUE = re.compile(
 )
 _EXPECTATIONS = {"expect", "until", "save", "match", "matches", "proves"}  # name things, hold none
 
+_FILES = {("tls", "ca"), ("tls", "cert"), ("tls", "key")}
+
 
 def lint(document: Document) -> Iterator[Mistake]:
     """The warnings about one document, read as it is in the file."""
@@ -28,9 +32,14 @@ def lint(document: Document) -> Iterator[Mistake]:
             yield document.mistake(loc, "looks like a secret written into the file", hint, warning=True)
         elif loc[-2:] == ("tls", "verify") and value is False:
             problem = "the shop's certificate is not checked: anybody on the way can read and change what is sent"
-            yield document.mistake(
-                loc, problem, "name the shop's own authority instead: tls: {ca: ca.pem}", warning=True
-            )
+            hint = "name the shop's own authority instead: tls: {ca: ca.pem}"
+            yield document.mistake(loc, problem, hint, warning=True)
+        elif loc in _FILES and isinstance(value, str) and _is_missing(document, value):
+            yield document.mistake(loc, f'there is no file "{value}" beside this one', warning=True)
+
+
+def _is_missing(document: Document, name: str) -> bool:
+    return "${" not in name and not (document.path.parent / name).is_file()
 
 
 def _scalars(data: Any, loc: Loc) -> Iterator[tuple[Loc, Any]]:
