@@ -209,3 +209,11 @@ async def test_a_wall_clock_that_jumps_does_nothing_to_the_schedule() -> None:
     await asyncio.sleep(0.3)
     schedule.close()
     assert 3 <= len(seen) <= 7
+
+
+def test_a_journey_taken_off_and_put_back_runs_once_in_every_interval() -> None:
+    agenda = agenda_with("checkout", every=60.0)
+    for _ in range(3):
+        agenda.remove("checkout")
+        agenda.add("checkout", 30.0, 100.0, last_run=EPOCH + 99)
+    assert len(runs(agenda, until=400.0)) == 10
