@@ -13,7 +13,6 @@ from probes.keys import Keys
 from probes.kinds import Step
 from probes.kinds.base import Later
 from probes.mistakes import Loc, Wrong, raise_all
-from probes.naming import wrong_names
 from probes.templates import TemplateField, TreeField
 
 _N_OF_M = re.compile(r"(\d{1,3}) of (\d{1,3})")
@@ -117,14 +116,11 @@ class Journey(Keys):
 
     def _wrongs(self) -> Iterator[Wrong]:
         for list_name, steps in (("steps", self.steps), ("cleanup", self.cleanup)):
-            page = False
             for index, step in enumerate(steps):
-                yield from self._check_step(step, (list_name, index), page)
-                page = page or step.kind in ("http", "submit")
+                yield from self._check_step(step, (list_name, index))
         yield from self._check_accounts()
-        yield from wrong_names(self)
 
-    def _check_step(self, step: Step, loc: Loc, page: bool) -> Iterator[Wrong]:
+    def _check_step(self, step: Step, loc: Loc) -> Iterator[Wrong]:
         if step.within is not None and step.within > self.timeout:
             yield Wrong(
                 f"within {format_duration(step.within)} is longer than the whole run's timeout, "
@@ -132,8 +128,6 @@ class Journey(Keys):
                 "raise the journey's timeout",
                 (*loc, "within"),
             )
-        if step.kind == "submit" and not page:
-            yield Wrong("no step before this one reads a page that could have a form", at=(*loc, "submit"))
         if self.base is None and step.kind == "http" and step.url.source[:1] == "/":
             hint = "say base: https://shop.example, or write the whole URL"
             yield Wrong(f"{step.url.source!r} is relative, but the journey has no base", hint, (*loc, step.verb))

@@ -7,6 +7,7 @@ from typing import Any
 from probes.journey import Journey
 from probes.lint import lint
 from probes.mistakes import Mistake
+from probes.naming import wrong_names
 from probes.references import Reference, check_references, names
 from probes.secrets import Environment
 from probes.workspace import Workspace
@@ -41,6 +42,8 @@ def read_journey(document: Document, environment: Environment, mistakes: list[Mi
     journey = validate(Journey, environment.resolve_document(document, mistakes), mistakes)
     if journey is not None:
         journey._file, journey._line = document.path, document.line
+        for wrong in wrong_names(journey):  # it can run all the same, and fails with `config` where it needs the name
+            mistakes.append(document.mistake(wrong.at, str(wrong), wrong.hint, warning=True))
     return journey
 
 

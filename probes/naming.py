@@ -26,7 +26,7 @@ def wrong_names(journey: "Journey") -> Iterator[Wrong]:
         yield from _check(("vars", name), tree.required, known, later)
         known.add(name)
     for name, value in journey.headers.items():
-        yield from _check(("headers", name), value.required, known, later)
+        yield from _check(("headers", name), value.required - later, known, later)  # sent once they are known
     for list_name, steps in (("steps", journey.steps), ("cleanup", journey.cleanup)):
         for index, step in enumerate(steps):
             yield from _check_step((list_name, index), step, known, later)
