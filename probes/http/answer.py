@@ -182,7 +182,7 @@ class Answer:
         if self._bodiless or self.status in (204, 304):
             return
         if codings and (lengths or codings != [b"chunked"]):
-            shown = b", ".join(codings).decode("latin-1")
+            shown = b", ".join(codings)[:100].decode("latin-1")
             extra = " beside a Content-Length" if lengths else ""
             self.fail(Reason.BODY, f"the header is unclear about the body's length: Transfer-Encoding {shown}{extra}")
         elif lengths and int(lengths[0]) > self._max_body:

@@ -13,6 +13,7 @@ from probes.result import Reason
 if TYPE_CHECKING:
     import aiodns
 
+_MAX_ADDRESSES = 16  # more would be tried in vain, and fill the message
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -57,7 +58,7 @@ class SystemResolver:
         addresses = tuple(dict.fromkeys(node.addr[0].decode("ascii") for node in answer.nodes))
         if not addresses:
             raise TransportError(Reason.DNS, f"{host} has no address")
-        return addresses
+        return addresses[:_MAX_ADDRESSES]
 
     async def aclose(self) -> None:
         if self._ares is not None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -53,6 +55,13 @@ def saying(*pieces: bytes, pause: float = 0, hold: bool = False) -> Handler:
             await reader.read()
 
     return handler
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Closes so that the peer sees a reset."""
+    connection = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 def repeating(answer: bytes) -> Handler:

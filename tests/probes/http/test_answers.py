@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import tracemalloc
 import zlib
 
 import httpx
@@ -107,8 +108,15 @@ async def test_an_encoding_that_lies_is_a_failure_of_the_body(coding: bytes, bod
 
 
 async def test_a_zip_bomb_is_stopped_at_the_bound() -> None:
-    error = await failure_of(ok(gzip.compress(b"\0" * 50_000_000), b"Content-Encoding: gzip"))
+    bomb = ok(gzip.compress(b"\0" * 50_000_000), b"Content-Encoding: gzip")
+    tracemalloc.start()
+    try:
+        error = await failure_of(bomb)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
     assert (error.reason, error.message) == (Reason.BODY, "the body is over 2097152 bytes once decoded")
+    assert peak < 8 * 1024 * 1024
 
 
 async def test_a_zip_bomb_behind_a_redirect_that_is_followed_is_stopped_too() -> None:

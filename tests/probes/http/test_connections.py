@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+import threading
+import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -10,7 +12,7 @@ import pytest
 from probes.http import Exchange, Transport, TransportError
 from probes.http.connect import open_socket
 from probes.result import Reason
-from tests.probes.http.servers import failure, get, ok, repeating, request_of, saying, serving
+from tests.probes.http.servers import failure, get, ok, repeating, request_of, reset, saying, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -76,6 +78,27 @@ async def test_a_connection_that_was_closed_while_idle_is_replaced_for_any_metho
         assert (await client.post(f"http://127.0.0.1:{port}/", content=b"order")).status_code == 200
 
 
+def test_a_closed_connection_is_noticed_even_if_the_loop_had_no_time_to_see_it() -> None:
+    def answer_twice(listening: socket.socket) -> None:
+        for _ in range(2):
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(10_000)
+                connection.sendall(ok(b"hello"))
+
+    async def ask(port: int) -> httpx.Response:
+        async with httpx.AsyncClient(transport=Transport()) as client:
+            await client.get(f"http://127.0.0.1:{port}/")
+            time.sleep(0.1)
+            return await client.post(f"http://127.0.0.1:{port}/", content=b"order")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=answer_twice, args=(listening,))
+        server.start()
+        assert asyncio.run(ask(listening.getsockname()[1])).content == b"hello"
+        server.join()
+
+
 def closing_on_the_second_request(asked: list[bytes], last_words: bytes = b"") -> object:
     async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append(await request_of(reader))
@@ -120,6 +143,24 @@ async def test_an_answer_that_broke_off_is_not_asked_for_again() -> None:
     ):
         await client.get(f"http://127.0.0.1:{port}/")
         with pytest.raises(TransportError):
+            await client.get(f"http://127.0.0.1:{port}/")
+    assert len(asked) == 2
+
+
+async def test_an_answer_that_was_reset_half_way_is_not_asked_for_again() -> None:
+    asked = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await request_of(reader))
+        writer.write(ok(b"hello"))
+        asked.append(await request_of(reader))
+        writer.write(b"HTTP/1.1 2")
+        await asyncio.sleep(0.05)
+        reset(writer)
+
+    async with serving(handler) as port, httpx.AsyncClient(transport=Transport()) as client:
+        await client.get(f"http://127.0.0.1:{port}/")
+        with pytest.raises(TransportError, match="the header broke off: Connection reset by peer"):
             await client.get(f"http://127.0.0.1:{port}/")
     assert len(asked) == 2
 

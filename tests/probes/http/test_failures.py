@@ -5,7 +5,6 @@ import contextlib
 import os
 import resource
 import socket
-import struct
 import tracemalloc
 from pathlib import Path
 
@@ -14,16 +13,9 @@ import pytest
 
 from probes.http import Transport, TransportError
 from probes.result import Reason
-from tests.probes.http.servers import failure, get, ok, repeating, request_of, saying, serving
+from tests.probes.http.servers import failure, get, ok, repeating, request_of, reset, saying, serving
 
 pytestmark = pytest.mark.anyio
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    """Closes so that the peer sees a reset."""
-    connection = writer.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
 
 
 async def test_a_server_that_never_answers_times_out_while_processing() -> None:
