@@ -13,7 +13,7 @@ from probes.matchers import Matcher
 from probes.page import text_of
 from probes.paths import find
 from probes.result import Reason
-from probes.values import MISSING
+from probes.values import MISSING, describe
 
 _REFUSED = (401, 403)
 
@@ -62,7 +62,11 @@ class Judge:
             self._match(Reason.JSON, f"json {path}", matcher, find_json(path, answer))
         for selector, matcher in expect.html.items():
             nodes = select(answer, selector)
-            self._match(Reason.HTML, f"html {selector}", matcher, [text_of(node) for node in nodes[:1]], len(nodes))
+            try:
+                self._match(Reason.HTML, f"html {selector}", matcher, [text_of(node) for node in nodes[:1]], len(nodes))
+            except Failed as failure:
+                failure.seen += on_page(answer) if not nodes else ""
+                raise
 
     def _match(
         self, reason: Reason, what: str, matcher: Matcher, found: Sequence[Any], count: int | None = None
@@ -101,6 +105,12 @@ def select(answer: Answer, selector: str) -> Sequence[Any]:
         return answer.page.select(selector)
     except HostilePage as error:
         raise Failed(Reason.HTML, "a page that can be read", str(error), answer.status) from None
+
+
+def on_page(answer: Answer) -> str:
+    """Which page it was where something is missing: the error page, the sign-in page, another one than was meant."""
+    titles = select(answer, "title")
+    return f" on the page titled {describe(text_of(titles[0]), 200)}" if titles else f" in: {answer.shown}"
 
 
 def find_json(path: str, answer: Answer) -> list[Any]:

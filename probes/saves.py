@@ -4,7 +4,7 @@ from typing import Any
 
 from probes.answer import Answer
 from probes.failure import Failed
-from probes.judge import find_json, read, select
+from probes.judge import find_json, on_page, read, select
 from probes.kinds import Step
 from probes.page import attribute, text_of
 from probes.regex import compile_regex
@@ -31,7 +31,9 @@ def save_all(model: Step, run: Run, answer: Answer) -> None:
             value = find(save, answer)
             if value is MISSING:
                 if save.default is None and not save.has_default:
-                    raise Failed(_REASONS[save.kind], f"{_what(save)}, to save as {name}", "nothing", answer.status)
+                    raise Failed(
+                        _REASONS[save.kind], f"{_what(save)}, to save as {name}", _seen(save, answer), answer.status
+                    )
                 value = None if save.default is None else run.render(save.default)
         except Failed as error:
             missing = missing or error
@@ -77,6 +79,12 @@ def _of_page(save: Save, answer: Answer) -> Any:
         return text_of(nodes[0])
     value = attribute(nodes[0], save.attr)
     return MISSING if value is None else value
+
+
+def _seen(save: Save, answer: Answer) -> str:
+    if save.html is not None:
+        return f"nothing{on_page(answer)}"
+    return "nothing" if save.header is not None or save.cookie is not None else f"nothing in: {answer.shown}"
 
 
 def _what(save: Save) -> str:

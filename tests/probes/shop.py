@@ -27,7 +27,7 @@ class Reply:
     kind: str = "text/html; charset=utf-8"
 
 
-Page = Callable[[Request], Reply | None | Awaitable[Reply | None]]
+Page = Callable[[Request], Reply | Awaitable[Reply | None] | None]
 
 
 def as_json(data: Any, status: int = 200) -> Reply:

@@ -231,7 +231,14 @@ async def test_what_cannot_be_saved_fails_the_step(
     shop.pages["/"] = lambda _: as_json({})
     step = await failing(shop, context, {"get": "/", "save": {"value": save}})
     assert step.reason == reason
-    assert step.seen == "nothing"
+    assert (step.seen or "").startswith("nothing")
+    assert "to save as value" in (step.expected or "")
+
+
+async def test_a_missing_element_shows_which_page_came_instead(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("<title>Down for maintenance</title>")
+    step = await failing(shop, context, {"get": "/", "expect": {"html": {"#login_form": "present"}}})
+    assert (step.reason, step.seen) == (Reason.HTML, 'nothing on the page titled "Down for maintenance"')
 
 
 async def test_a_step_is_skipped_unless_when_is_true(shop: Shop, context: RunContext) -> None:
