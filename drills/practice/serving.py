@@ -4,8 +4,6 @@ import socket
 import sys
 from typing import Any
 
-import uvicorn
-
 from drills.errors import DrillsError
 from probes import lifeline
 
@@ -35,6 +33,8 @@ def serve(app: Any, sock: socket.socket, *, supervised: bool) -> None:
 
     Requests under way are cut: what is kept is in memory and about to go anyway.
     """
+    import uvicorn  # here, so that the launcher and the command line need not pay for it
+
     config = uvicorn.Config(
         app,
         log_level="critical",

@@ -1,0 +1,114 @@
+"""Starting and ending the practice services."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from drills.practice.launch import Practice, PracticeFailed, active_switches
+from drills.practice.serving import PortInUse, bind
+
+pytestmark = pytest.mark.anyio
+
+
+def alive(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/-/ready", trust_env=False, timeout=1).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def test_it_starts_all_and_leaves_nothing_within_a_second() -> None:
+    async with Practice() as practice:
+        urls = list(practice.urls.values())
+        assert all(alive(url) for url in urls)
+        await practice.switch("hang", True)  # a request that is never answered must not hold up the end
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(practice.urls["shop"], timeout=0.2, trust_env=False)
+        started = time.monotonic()
+    assert time.monotonic() - started < 1
+    assert not any(alive(url) for url in urls)
+
+
+async def test_switches_are_set_listed_and_cleared() -> None:
+    async with Practice() as practice:
+        await practice.switch("psp_delay", "9s", lease="10m")
+        [active] = await active_switches(practice.urls["shop"], practice.token)
+        assert (active["name"], active["value"]) == ("psp_delay", "9s")
+        assert 590 < active["until"] - active["since"] <= 600
+        await practice.clear()
+        assert await active_switches(practice.urls["shop"], practice.token) == []
+        with pytest.raises(PracticeFailed, match="no switch 'psp_slow'"):
+            await practice.switch("psp_slow", True)
+
+
+async def test_a_port_in_use_is_said_plainly() -> None:
+    with bind(0) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortInUse, match=f"port {port} on 127.0.0.1 cannot be used"):
+            await Practice(ports={"shop": port}).__aenter__()
+
+
+def test_the_services_end_when_their_starter_is_killed() -> None:
+    program = (
+        "import asyncio\nfrom drills.practice.launch import Practice\n"
+        "async def main():\n    async with Practice() as p:\n"
+        "        print(*p.urls.values(), flush=True)\n        await asyncio.sleep(60)\nasyncio.run(main())"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        urls = starter.stdout.readline().split()
+        assert len(urls) == 3 and all(alive(url) for url in urls)
+        starter.kill()
+    deadline = time.monotonic() + 3
+    while any(alive(url) for url in urls):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def free_ports(count: int) -> int:
+    """The first of so many free ports in a row."""
+    for first in range(20000 + os.getpid() % 9000, 60000, 10):
+        try:
+            for port in range(first, first + count):
+                bind(port).close()
+        except PortInUse:
+            continue
+        return first
+    raise AssertionError("no free ports")
+
+
+def test_the_command_prints_what_one_needs_and_ends_with_ctrl_c() -> None:
+    port = free_ports(4)
+    command = [sys.executable, "-c", "from drills.practice.command import practice; practice()", "--slack"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [*command, "--port", str(port)], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        while not lines or not lines[-1].startswith("Ctrl-C"):
+            lines.append(process.stdout.readline())
+            assert lines[-1], lines
+        assert urlsplit(lines[0].split()[1]).port == port
+        assert any("switch token: " in line for line in lines)
+        started = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 0
+        assert time.monotonic() - started < 2
+    assert not alive(f"http://127.0.0.1:{port}")
+
+
+def test_the_command_says_that_a_port_is_taken() -> None:
+    with bind(0) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-c", "from drills.practice.command import practice; practice()", "--port", port]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 2
+    assert f"port {port}" in done.stderr
+    assert "Traceback" not in done.stderr
