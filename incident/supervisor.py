@@ -1,7 +1,7 @@
 """Keeps one child process running: starts it, restarts it with back-off when it dies, ends it when asked."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -33,6 +33,7 @@ class Supervisor:
         self.patience = patience or Patience()
         self.pid: int | None = None
         self.starts = 0
+        self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def run(self) -> None:
         """Until cancelled; the child is ended then, and has ended when this returns."""
@@ -44,7 +45,7 @@ class Supervisor:
             if loop.time() - began >= self.patience.well:
                 pause = self.patience.first
             log.error("child ended", child=self.name, how=how, restart_in_s=pause)
-            await asyncio.sleep(pause)
+            await self.sleep(pause)
             pause = min(pause * 2, self.patience.longest)
 
     async def _once(self) -> str:
