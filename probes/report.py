@@ -8,7 +8,6 @@ import asyncio
 import email.utils
 import json
 import random
-import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ import structlog
 
 from probes.alert import Alert
 from probes.errors import ProbesError
+from probes.http import Transport
 from probes.spool import Batch, Limits, Spool
 
 log = structlog.get_logger("report")
@@ -97,19 +97,10 @@ class Reporter:
 
     async def run(self) -> None:
         """Sends until cancelled."""
-        secure = self._base.startswith("https:")
-        async with (
-            httpx.AsyncClient(
-                headers=self._headers,
-                timeout=self._patience.request,
-                trust_env=False,
-                verify=ssl.create_default_context() if secure else False,
-            ) as client,
-            asyncio.TaskGroup() as group,
-        ):
+        async with asyncio.TaskGroup() as group:
             group.create_task(self._spool_results())
-            group.create_task(self._send(client, self._alert_queue))
-            group.create_task(self._send(client, self._result_queue))
+            for queue in (self._alert_queue, self._result_queue):
+                group.create_task(self._send_all(queue))
 
     def close(self) -> None:
         """Puts on disk what is still in memory; call it after `run` has ended."""
@@ -128,6 +119,11 @@ class Reporter:
         records, self._results = self._results, []
         self._have_results.clear()
         return records
+
+    async def _send_all(self, queue: "_Queue") -> None:
+        """With our own transport: the usual one imports its second event loop, in the middle of ours."""
+        async with httpx.AsyncClient(transport=Transport(), headers=self._headers, trust_env=False) as client:
+            await self._send(client, queue)
 
     async def _send(self, client: httpx.AsyncClient, queue: "_Queue") -> None:
         pause, failures, most = self._patience.first, 0, MOST
@@ -186,8 +182,12 @@ class Reporter:
         return answer
 
     async def _post(self, client: httpx.AsyncClient, url: str, body: bytes) -> Answer:
+        deadline = {"deadline": asyncio.get_running_loop().time() + self._patience.request}
         try:
-            async with asyncio.timeout(self._patience.request), client.stream("POST", url, content=body) as response:
+            async with (
+                asyncio.timeout(self._patience.request + 1.0),
+                client.stream("POST", url, content=body, extensions=deadline) as response,
+            ):
                 said = b""
                 async for chunk in response.aiter_raw():
                     said += chunk
@@ -197,7 +197,7 @@ class Reporter:
         except TimeoutError:
             return Answer("later", f"no answer within {self._patience.request:g} s")
         except (httpx.HTTPError, OSError) as error:
-            return Answer("later", f"{type(error).__name__}: {error}")
+            return Answer("later", str(error) or type(error).__name__)
 
 
 class _Queue:

@@ -25,7 +25,7 @@ class Shop:
     def __init__(self) -> None:
         self.well = True
         self.requests: list[str] = []
-        self.port = 0
+        self.port = 9  # nobody listens there; `open` finds a real one
         self._tasks: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager

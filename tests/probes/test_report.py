@@ -1,5 +1,6 @@
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -279,3 +280,21 @@ async def test_the_token_stays_out_of_the_log_and_the_spool(tmp_path: Path) -> N
 async def test_an_address_that_cannot_be_reported_to_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(BadReceiver, match="--report-to"):
         Reporter(url, None, tmp_path)
+
+
+async def test_reporting_imports_no_second_event_loop_in_the_middle_of_the_first(tmp_path: Path) -> None:
+    """httpx's stock transport imports trio, where it is installed, at its first request: seconds on a busy machine."""
+    script = (
+        "import asyncio, sys; from pathlib import Path; from probes.report import Reporter\n"
+        "async def main():\n"
+        f"    reporter = Reporter('http://127.0.0.1:9', None, Path({str(tmp_path)!r}))\n"
+        "    reporter.results({'n': 0}); task = asyncio.create_task(reporter.run())\n"
+        "    await asyncio.sleep(0.6); task.cancel(); await asyncio.gather(task, return_exceptions=True)\n"
+        "    reporter.close(); print('trio' in sys.modules)\n"
+        "asyncio.run(main())\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    said, _ = await process.communicate()
+    assert said.split()[-1] == b"False"
