@@ -1,14 +1,15 @@
 """A process to be killed: a desk with its engine and outbox. `crash_harness.py DATABASE WEBHOOK`.
 
-Each line on standard input is a command, answered by one line on standard output once it is on disk: `alert SERVICE N`
-takes an alert in, `note N TEXT` adds to an incident.
+`start` begins a process, which says `ready PID`. Each line on standard input is then a command, answered by one line
+on standard output once it is on disk: `alert SERVICE N` takes an alert in, `note N TEXT` adds to an incident.
 """
 
 import asyncio
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 
-from incident import engine
+from incident import engine, logs
 from incident.actor import Actor, Role
 from incident.channels import build_channels
 from incident.desk import Desk
@@ -32,6 +33,10 @@ def settings(webhook: str) -> Settings:
     )
 
 
+def say(line: str) -> None:
+    os.write(1, f"{line}\n".encode())  # whole or not at all, whenever the process is killed
+
+
 async def obey(desk: Desk, line: str) -> str:
     word, first, second = line.split(" ", 2)
     if word == "alert":
@@ -53,10 +58,27 @@ async def main(database: str, webhook: str) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(engine.run(desk))
         group.create_task(Outbox(desk, channels).run())
-        print("ready", flush=True)
+        say(f"ready {os.getpid()}")
         while line := await asyncio.to_thread(sys.stdin.readline):
-            print(await obey(desk, line.rstrip("\n")), flush=True)
+            say(await obey(desk, line.rstrip("\n")))
+
+
+def breed(database: str, webhook: str) -> None:
+    """For each line `start`: a fresh process over the same pipes, which takes the commands until it is killed.
+
+    Forked from one that has imported everything, so that a round costs no second of imports.
+    """
+    while line := sys.stdin.readline():
+        if line != "start\n":
+            continue  # a command that the last one did not live to read
+        child = os.fork()
+        if child == 0:
+            asyncio.run(main(database, webhook))
+            os._exit(0)
+        os.waitpid(child, 0)
+        say("dead")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    logs.configure(console=False)  # to standard error: standard output is for the answers alone
+    breed(*sys.argv[1:])
