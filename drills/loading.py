@@ -32,7 +32,7 @@ def load_drills(workspace: Workspace, around: Surroundings) -> tuple[list[Drill]
     drills: list[Drill] = []
     mistakes: list[Mistake] = []
     first: dict[str, str] = {}
-    for path in workspace.files("drills", ".yaml", ".yml"):
+    for path in workspace.files("drills", ".yaml", ".yml", mistakes=mistakes):
         for document in load(path, mistakes, workspace.dir):
             drill = read_drill(document, workspace.env, mistakes)
             if drill is not None:

@@ -75,6 +75,7 @@ def _switches(value: object) -> dict[str, bool | float | str]:
     return result
 
 
+_JSON_TYPES = {"flag": "boolean", "duration": "string", "share": "number"}
 Cron = Annotated[str, AfterValidator(_cron)]
 DayRange = Annotated[
     Days, BeforeValidator(_days), WithJsonSchema({"type": "string", "examples": ["2026-11-20/2026-12-31"]})
@@ -87,7 +88,10 @@ Switches = Annotated[
         {
             "type": "object",
             "minProperties": 1,
-            "properties": {name: {} for name in SWITCHES},
+            "properties": {
+                name: {"type": _JSON_TYPES[switch.kind], "description": switch.description}
+                for name, switch in SWITCHES.items()
+            },
             "additionalProperties": False,
         }
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from probes.mistakes import Loc, Mistake
-from probes.references import Reference, check_references, names
+from probes.references import Reference, check_references, names, places
 from probes.yamlfile import Document
 
 _OWN_ADDRESSES = ("slack", "email")  # of a person, besides the channels
@@ -26,7 +26,12 @@ def references(document: Document) -> list[Mistake]:
     for prefix in _routes(data, ("routes",)):
         table.append(Reference((*prefix, "escalation"), "escalation", names(data, "escalations")))
         table.append(Reference((*prefix, "channels", "*"), "channel", channels))
-    return [*check_references(document, table), *_slack(document), *_duplicate_sources(document)]
+    return [
+        *check_references(document, table),
+        *_slack(document),
+        *_unreachable(document),
+        *_duplicate_sources(document),
+    ]
 
 
 def _routes(data: object, loc: Loc) -> Iterator[Loc]:
@@ -35,6 +40,17 @@ def _routes(data: object, loc: Loc) -> Iterator[Loc]:
     for index, route in enumerate(routes if isinstance(routes, list) else []):
         yield (*loc, index)
         yield from _routes(route, (*loc, index, "routes"))
+
+
+def _unreachable(document: Document) -> Iterator[Mistake]:
+    """Routes behind one that takes every alert."""
+    for siblings in dict.fromkeys(loc[:-1] for loc in _routes(document.data, ("routes",))):
+        everything = False
+        for loc, route in places(document.data, (*siblings, "*")):
+            if everything:
+                problem = "is never reached: the route before it takes every alert"
+                yield document.mistake(loc, problem, "move it up", warning=True)
+            everything = everything or (isinstance(route, dict) and not route.get("match"))
 
 
 def _slack(document: Document) -> Iterator[Mistake]:

@@ -225,10 +225,17 @@ class StatusPage(Strict):
     automatic: Positive | None = None
 
 
+DurationOrNone = Annotated[
+    Positive | None,
+    BeforeValidator(_none_word),
+    WithJsonSchema({"type": ["string", "null"], "examples": ["30m", "none"]}),
+]
+
+
 class Incidents(Strict):
     """`auto_resolve`: seconds in `monitoring` after which an incident resolves by itself; None: only people resolve."""
 
-    auto_resolve: Annotated[Positive | None, BeforeValidator(_none_word)] = None
+    auto_resolve: DurationOrNone = None
 
 
 class Settings(ShopSettings):

@@ -20,7 +20,7 @@ def load_journeys(workspace: Workspace) -> tuple[list[Journey], list[Mistake]]:
     mistakes: list[Mistake] = []
     services = _services(workspace)
     first: dict[str, str] = {}
-    for path in workspace.files("probes", ".yaml", ".yml"):
+    for path in workspace.files("probes", ".yaml", ".yml", mistakes=mistakes):
         for document in load(path, mistakes, workspace.dir):
             journey = read_journey(document, workspace.env, mistakes)
             if journey is not None:

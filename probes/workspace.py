@@ -92,10 +92,17 @@ class Workspace:
 
         return load_journeys(self)
 
-    def files(self, folder: str, *endings: str) -> list[Path]:
+    def files(self, folder: str, *endings: str, mistakes: list[Mistake] | None = None) -> list[Path]:
         """The files of a folder of the workspace by name, hidden ones apart; empty where there is no such folder."""
-        found = [path for path in (self.dir / folder).glob("*") if path.suffix in endings]
-        return sorted(path for path in found if not path.name.startswith("."))
+        try:
+            found = sorted((self.dir / folder).iterdir())
+        except FileNotFoundError:
+            found = []
+        except OSError as error:
+            found = []
+            if mistakes is not None:
+                mistakes.append(Mistake(folder, 1, "", f"cannot be read: {error.strerror}"))
+        return [path for path in found if path.suffix in endings and not path.name.startswith(".")]
 
 
 def load_workspace(folder: Path, variables: Mapping[str, str] | None = None) -> Workspace:

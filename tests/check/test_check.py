@@ -152,6 +152,14 @@ def test_files_that_cannot_be_read_are_mistakes_among_others(tmp_path: Path) -> 
     ]
 
 
+def test_a_file_in_place_of_a_folder_is_said(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    (folder / "drills").rmdir()
+    (folder / "drills").write_text("x")
+    _, out, _ = run(folder, "check")
+    assert out == "drills:1: cannot be read: Not a directory\n"
+
+
 def test_hostile_text_in_a_file_does_not_reach_the_terminal(tmp_path: Path) -> None:
     folder = workspace(tmp_path)
     (folder / "probes" / "home.yaml").write_text(JOURNEY.replace("login", r'"\e[2Jx"'))
@@ -168,6 +176,13 @@ def test_schema_prints_a_json_schema_of_each_kind_of_file(kind: str, tmp_path: P
     assert document["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     assert document["additionalProperties"] is False
     assert document["properties"]
+
+
+def test_the_schema_of_a_drill_knows_the_switches_and_their_types(tmp_path: Path) -> None:
+    _, out, _ = run(tmp_path, "schema", "drill")
+    switches = json.loads(out)["$defs"]["Fault"]["properties"]["shop"]
+    assert "boolean" in json.dumps(switches)
+    assert "psp_declines" in json.dumps(switches)
 
 
 def test_schema_of_anything_else_is_a_usage_error(tmp_path: Path) -> None:
