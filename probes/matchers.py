@@ -53,8 +53,8 @@ def same(seen: Any, wanted: Any) -> bool:
         return wanted is None and seen is None
     if isinstance(wanted, bool):
         return seen is wanted or (isinstance(seen, str) and seen.strip() == to_text(wanted))
-    if isinstance(wanted, int | Decimal):
-        return to_number(seen) == wanted
+    if isinstance(wanted, int | float | Decimal):
+        return to_number(seen) == to_number(wanted)
     if isinstance(wanted, str):
         return isinstance(seen, str) and seen == wanted
     try:

@@ -209,6 +209,11 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 class _Generator(CodeGenerator):
     """Writes decimals exactly, and joins texts under a bound."""
 
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
+        if not isinstance(node, nodes.TemplateData):
+            raise nodes.Impossible  # at compile time our own operators would be left out
+        return super()._output_child_to_const(node, frame, finalize)
+
     def visit_Const(self, node: nodes.Const, frame: Frame) -> None:
         if isinstance(node.value, Decimal):
             self.write(f"environment.decimal({str(node.value)!r})")
@@ -248,7 +253,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(_OPERATORS)
 
     def __init__(self, filters: Mapping[str, Callable[..., Any]]) -> None:
-        super().__init__(undefined=StrictUndefined, finalize=_finalize, keep_trailing_newline=True, autoescape=False)
+        super().__init__(
+            undefined=StrictUndefined, finalize=_finalize, keep_trailing_newline=True, autoescape=False, optimized=False
+        )
         self.filters = {name: _guard(function) for name, function in filters.items()}
         self.filters["__each"] = each
         self.globals = {"range": _range}

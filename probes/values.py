@@ -38,6 +38,8 @@ def to_number(value: Any) -> Decimal | None:
         value = value.strip() if len(value) <= 1000 else ""
         if not _NUMBER.fullmatch(value):
             return None
+    elif isinstance(value, float):
+        value = repr(value)
     elif not isinstance(value, int | Decimal):
         return None
     try:
@@ -89,8 +91,8 @@ def to_text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, Decimal):
-        return decimal_text(value)
+    if isinstance(value, Decimal | float):
+        return decimal_text(Decimal(repr(value)) if isinstance(value, float) else value)
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value) if isinstance(value, int) else dump_json(value)
@@ -130,8 +132,8 @@ def dump_json(value: Any) -> str:
 
 
 def _pieces(value: Any) -> Iterator[str]:
-    if isinstance(value, Decimal):
-        yield decimal_text(value)
+    if isinstance(value, Decimal | float):
+        yield to_text(value)
     elif value is None or isinstance(value, str | int):
         yield json.dumps(value, ensure_ascii=False)
     elif isinstance(value, datetime):
