@@ -6,6 +6,7 @@ import uuid
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from starlette.applications import Starlette
@@ -64,7 +65,8 @@ class Carrier:
     def feed(self, since: int) -> dict[str, Any]:
         """Scans with a sequence number above `since`, oldest first, and the number to ask with next."""
         self._advance()
-        return {"scans": [scan for scan in self.scans if scan["seq"] > since], "next": self._next - 1}
+        new = list(takewhile(lambda scan: scan["seq"] > since, reversed(self.scans)))
+        return {"scans": new[::-1], "next": self._next - 1}
 
     def _advance(self) -> None:
         now = self.clock()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from urllib.parse import urlsplit
 
 import click
 
@@ -10,8 +11,10 @@ from drills.practice.calling import CallFailed
 from drills.practice.launch import SHOP, Practice, PracticeFailed
 from drills.practice.serving import PortInUse
 from drills.practice.shop.store import CUSTOMERS, STAFF
+from incident.listening import left_token
 from probes.terminal import USAGE, fail
 
+HOST = "127.0.0.1"
 PORT = 8471
 
 
@@ -43,8 +46,10 @@ async def _run(practice: Practice) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     async with practice:
-        _explain(practice)
-        await ended.wait()
+        # `shopwatch drill run` finds the token there; so does nobody else's account.
+        with left_token(HOST, urlsplit(practice.urls["shop"]).port or 80, practice.token):
+            _explain(practice)
+            await ended.wait()
 
 
 def _explain(practice: Practice) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -83,10 +84,11 @@ def free_ports(count: int) -> int:
     raise AssertionError("no free ports")
 
 
-def test_the_command_prints_what_one_needs_and_ends_with_ctrl_c() -> None:
+def test_the_command_prints_what_one_needs_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     port = free_ports(4)
     command = [sys.executable, "-c", "from drills.practice.command import practice; practice()", "--slack"]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "XDG_STATE_HOME": str(tmp_path)}
+    left = tmp_path / "shopwatch" / f"127.0.0.1_{port}.token"
     with subprocess.Popen(
         [*command, "--port", str(port)], stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
@@ -96,12 +98,13 @@ def test_the_command_prints_what_one_needs_and_ends_with_ctrl_c() -> None:
             lines.append(process.stdout.readline())
             assert lines[-1], lines
         assert urlsplit(lines[0].split()[1]).port == port
-        assert any("switch token: " in line for line in lines)
+        assert f"switch token: {left.read_text()}\n" in lines
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(5) == 0
         assert time.monotonic() - started < 2
     assert not alive(f"http://127.0.0.1:{port}")
+    assert not left.exists()
 
 
 def test_the_command_says_that_a_port_is_taken() -> None:
