@@ -1,22 +1,19 @@
 """`shopwatch run`, `init`, `alert`, `incident`, `token`. What is heavy is imported by the command that needs it."""
 
-from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from incident.screen import Shopwatch, acknowledged, done, print_events, print_incident, short, table_or
-from probes.terminal import REFUSED, clean, emit_json, fail, json_option, local_time, workspace_dir
+from incident.screen import Shopwatch, acknowledged, done, print_events, print_incident, short, table_or, talking
+from incident.token_commands import token
+from probes.terminal import REFUSED, clean, emit_json, fail, local_time, workspace_dir
+
+__all__ = ["alert", "incident", "init", "run", "token"]
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
-ROLES = ("viewer", "responder", "commander", "admin", "source")
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-url_option = click.option(
-    "--url", metavar="URL", help="The Shopwatch to talk to. Default: $SHOPWATCH_URL, else http://127.0.0.1:8470."
-)
 
 
 def _number(text: str) -> int:
@@ -27,14 +24,19 @@ def _number(text: str) -> int:
     return int(digits)
 
 
+def _when(text: str) -> str:
+    """An instant as people type it, as ISO 8601."""
+    from incident.when import parse_when
+
+    try:
+        return parse_when(text, datetime.now().astimezone()).isoformat()
+    except (ValueError, OverflowError) as error:
+        raise click.BadParameter(str(error)) from None
+
+
 number_argument = click.argument("number", metavar="N", type=_number)
 text_argument = click.argument("words", metavar="TEXT", nargs=-1, required=True)
 why_argument = click.argument("words", metavar="[TEXT]", nargs=-1)
-
-
-def talking(command: _Command) -> _Command:
-    """Adds `--url` and `--json`: for commands that talk to a running Shopwatch."""
-    return url_option(json_option(command))
 
 
 @click.command()
@@ -245,6 +247,7 @@ def note(number: int, words: tuple[str, ...], url: str | None, as_json: bool) ->
 @click.option("--public", is_flag=True, help="For the status page too.")
 @click.option("--status", type=click.Choice(STATUSES), help="Set the status along with it.")
 @click.option("--zh", "text_zh", metavar="TEXT", help="The same in Chinese, for /zh/.")
+@click.option("--next", "next_", metavar="WHEN", type=_when, help="When the next one follows: 20m, 18:30, ISO 8601.")
 @talking
 def update(
     *,
@@ -253,6 +256,7 @@ def update(
     public: bool,
     status: str | None,
     text_zh: str | None,
+    next_: str | None,
     url: str | None,
     as_json: bool,
 ) -> None:
@@ -262,7 +266,9 @@ def update(
     Example:
       shopwatch update 12 --public --status identified Card payments fail; we are switching providers
     """
-    found = Shopwatch(url).act(number, "update", text=" ".join(words), public=public, status=status, text_zh=text_zh)
+    found = Shopwatch(url).act(
+        number, "update", text=" ".join(words), public=public, status=status, text_zh=text_zh, next_update_due=next_
+    )
     done(found, as_json, "updated, on the status page too" if public else "updated")
 
 
@@ -322,64 +328,3 @@ def reopen(number: int, words: tuple[str, ...], url: str | None, as_json: bool) 
       shopwatch reopen 12 It is back
     """
     done(Shopwatch(url).act(number, "reopen", text=" ".join(words) or None), as_json, "open again")
-
-
-@click.group()
-def token() -> None:
-    """Let people and alert sources in. A token is shown once, when it is made, and kept as a hash."""
-
-
-@token.command("create")
-@click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="`source` is for systems that send alerts.")
-@talking
-def token_create(name: str, role: str, url: str | None, as_json: bool) -> None:
-    """Make a token.
-
-    \b
-    Example:
-      shopwatch token create lead --role commander
-      shopwatch token create prometheus --role source
-    """
-    made = Shopwatch(url).call("POST", "/api/v1/tokens", {"name": name, "role": role})
-    if as_json:
-        emit_json(made)
-        return
-    click.echo(made["token"])
-    click.echo("This is shown only now. Use it as $SHOPWATCH_TOKEN, or as `Authorization: Bearer TOKEN`.", err=True)
-
-
-@token.command("list")
-@talking
-def token_list(url: str | None, as_json: bool) -> None:
-    """List the tokens, without their secrets.
-
-    \b
-    Example:
-      shopwatch token list
-    """
-    tokens = Shopwatch(url).get("/api/v1/tokens")
-    if as_json:
-        emit_json(tokens)
-        return
-    rows = [(item["name"], item["role"], local_time(item["created_at"])) for item in tokens]
-    table_or(("NAME", "ROLE", "CREATED"), rows, "No tokens.")
-
-
-@token.command("revoke")
-@click.argument("name")
-@talking
-def token_revoke(name: str, url: str | None, as_json: bool) -> None:
-    """Make a token useless, at once.
-
-    \b
-    Example:
-      shopwatch token revoke lead
-    """
-    from urllib.parse import quote
-
-    answer = Shopwatch(url).call("DELETE", f"/api/v1/tokens/{quote(name, safe='')}")
-    if as_json:
-        emit_json(answer)
-    else:
-        click.echo(f"The token {clean(name)} is revoked.")

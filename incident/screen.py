@@ -1,12 +1,23 @@
 """What the commands of this package share: asking the daemon, and showing what it answered."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from incident.client import Answered, BadAddress, Client, Unreachable
-from probes.terminal import REFUSED, UNREACHABLE, USAGE, clean, emit_json, fail, local_time, paint, table
+from probes.terminal import REFUSED, UNREACHABLE, USAGE, clean, emit_json, fail, json_option, local_time, paint, table
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+url_option = click.option(
+    "--url", metavar="URL", help="The Shopwatch to talk to. Default: $SHOPWATCH_URL, else http://127.0.0.1:8470."
+)
+
+
+def talking(command: _Command) -> _Command:
+    """Adds `--url` and `--json`: for commands that talk to a running Shopwatch."""
+    return url_option(json_option(command))
 
 
 class Shopwatch:

@@ -51,10 +51,9 @@ class _Snapshot:
 
     def collect(self) -> Iterable[Metric]:
         numbers = self.numbers
-        alerts = GaugeMetricFamily("shopwatch_alerts", "Alerts known, by state.", labels=["state"])
-        for state, count in sorted(numbers.alerts.items()):
-            alerts.add_metric([state], count)
-        yield alerts
+        yield _gauge("shopwatch_alerts", "Alerts that fire now, from every source.", numbers.alerts.get("firing", 0))
+        aside = numbers.alerts.get("aside", 0)
+        yield _gauge("shopwatch_alerts_aside", "Alerts that no decision could be made on; the log says why.", aside)
         incidents = GaugeMetricFamily("shopwatch_incidents", "Open incidents.", labels=["severity", "status"])
         for key, count in sorted(numbers.incidents.items()):
             incidents.add_metric(key, count)

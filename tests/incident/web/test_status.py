@@ -249,17 +249,6 @@ async def test_a_logo_comes_from_the_workspace_and_from_nowhere_else(tmp_path: P
     assert [logo(name) for name in ("../outside.svg", "secret.txt", "missing.png", "/etc/hostname")] == [None] * 4
 
 
-async def test_metrics_of_incidents_are_there_from_the_first_scrape(
-    connect: Connect, tokens: dict[str, str], desk: Desk, clock: Clock
-) -> None:
-    await trouble(desk, clock)
-    text = (await connect(tokens["source"]).get("/metrics")).text
-    assert 'shopwatch_incidents{severity="SEV2",status="investigating"} 1.0' in text
-    for name in ("shopwatch_incident_time_to_acknowledge_seconds_bucket", "shopwatch_engine_cycle_duration_seconds",
-                 "shopwatch_delivery_oldest_due_seconds", "shopwatch_alerts{"):  # fmt: skip
-        assert name in text
-
-
 async def test_health_is_answered_to_head_too(connect: Connect) -> None:
     for path in ("/-/healthy", "/-/ready"):
         response: httpx.Response = await connect(client="203.0.113.9").head(path)
