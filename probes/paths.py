@@ -132,6 +132,8 @@ def find(path: str, document: Any) -> list[Any]:
 def _compiled(path: str) -> Find:
     if len(path) > MAX_LENGTH:
         raise ValueError(f"a JSONPath has at most {MAX_LENGTH} characters")
+    if not path.startswith("$"):
+        raise ValueError(f"{path!r} is not a JSONPath (RFC 9535): it starts with $, the whole document")
     try:
         compiled = _environment.compile(path)
     except (JSONPathError, RecursionError, ValueError) as error:
