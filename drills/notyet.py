@@ -6,7 +6,7 @@ from probes.mistakes import Loc, Mistake
 from probes.references import places
 from probes.yamlfile import Document
 
-_ONCE: dict[Loc, str] = {  # the place in shopwatch.yaml, and what happens instead
+ONCE: dict[Loc, str] = {  # the place in shopwatch.yaml, and what happens instead
     ("schedules",): "nobody is found through them",
     ("escalations",): "pages go to the route's channels, once",
     ("limits", "retention", "failures"): "failures are kept as long as other runs",
@@ -15,7 +15,7 @@ _ONCE: dict[Loc, str] = {  # the place in shopwatch.yaml, and what happens inste
     ("limits", "max_leftovers"): "leftovers are kept in the ledger, and not counted",
     ("environments",): "drills run against the practice shop only",
 }
-_EACH: dict[Loc, str] = {
+EACH: dict[Loc, str] = {
     ("services", "*", "orders_per_minute"): "severity does not follow from it",
     ("people", "*", "page_by"): "pages go to the route's channels",
     ("channels", "*", "apprise"): "nothing is sent there",
@@ -24,7 +24,7 @@ _EACH: dict[Loc, str] = {
 
 
 def settings_not_yet(document: Document) -> Iterator[Mistake]:
-    for pattern, instead in (_ONCE | _EACH).items():
+    for pattern, instead in (ONCE | EACH).items():
         for loc, _ in places(document.data, pattern):
             yield not_yet(document, loc, instead)
     for loc, mode in places(document.data, ("slack", "mode")):

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from drills.checks import check_workspace
+from drills.notyet import EACH, ONCE
 from incident.settings import Settings
 from tests.check.good import SETTINGS, workspace
 
@@ -44,3 +45,11 @@ def test_every_sample_validates(sample: str, tmp_path: Path) -> None:
     (folder / "shopwatch.yaml").write_text("".join(missing) + services + sample)
     (folder / "probes" / "home.yaml").unlink()
     assert [str(m) for m in check_workspace(folder, {}).mistakes if m.level == "error"] == []
+
+
+@pytest.mark.parametrize("place", [*ONCE, *EACH], ids=".".join)
+def test_what_is_not_acted_on_yet_is_documented_as_such(place: tuple[str, ...]) -> None:
+    section = SECTIONS[place[0]]
+    row = next((line for line in section.splitlines() if f"`{place[-1]}`" in line), "")
+    before_table = section.split("| key |")[0]
+    assert "ot acted on yet" in " ".join((before_table, row)).replace("\n", " ")
