@@ -4,6 +4,7 @@ Each step is one transaction. What cannot be decided on (a defect, or something 
 loudly, and stops nothing else.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger("incident.engine")
 
 _AT_ONCE = 1000  # alerts decided on in one transaction
+_GAP = 0.2  # seconds between cycles at the least: a storm becomes a few events, and the first alert waits for nothing
 _IDLE = 1.0  # seconds between cycles at the most: whatever the clock does, nothing due waits longer
 
 
@@ -120,7 +122,7 @@ def _time(connection: Connection, now: datetime, policy: Policy, base_url: str) 
 
 
 async def run(desk: "Desk") -> None:
-    """Cycles for ever: at once when something came in, else when the next thing is due."""
+    """Cycles for ever: when something came in, and when the next thing is due."""
     while True:
         desk.wake.clear()
         wait = _IDLE
@@ -133,4 +135,5 @@ async def run(desk: "Desk") -> None:
             log.error("cycle failed", error=str(error))
         except Exception:
             log.exception("cycle broke")
+        await asyncio.sleep(_GAP)
         await heard(desk.wake, wait)
