@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from probes.rules import JourneyState, Open, Over, Run
 log = structlog.get_logger("prober")
 
 VERSION = 1
+_saving = threading.Lock()
 
 
 @dataclass
@@ -57,15 +59,16 @@ def load(path: Path) -> Remembered:
 
 
 def save(path: Path, text: str, *, durable: bool) -> None:
-    """Atomic: a crash leaves the old text or the new. Raises OSError."""
+    """Atomic: a crash leaves the old text or the new. One at a time, in any threads. Raises OSError."""
     temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        if durable:
-            file.flush()
-            os.fsync(descriptor)
-    temporary.replace(path)
+    with _saving:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            if durable:
+                file.flush()
+                os.fsync(descriptor)
+        temporary.replace(path)
 
 
 def _state_to_json(state: JourneyState) -> dict[str, Any]:

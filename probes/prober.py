@@ -20,7 +20,7 @@ import structlog
 from probes import lifeline
 from probes.errors import ProbesError
 from probes.journey import Journey
-from probes.terminal import USAGE
+from probes.terminal import NOT_WELL, USAGE
 from probes.workspace import Workspace, load_workspace
 
 log = structlog.get_logger("prober")
@@ -49,7 +49,10 @@ def main(folder: Path, *, report_to: str, location: str = "local", supervised: b
         for line in str(error).splitlines():
             log.error("the prober cannot start", problem=line)
         return USAGE
-    except KeyboardInterrupt:
+    except OSError as error:  # of the state folder: full, read-only, somebody else's
+        log.error("the prober cannot go on", problem=str(error))
+        return NOT_WELL
+    except KeyboardInterrupt:  # before the loop took the signals over
         return 0
     return 0
 
