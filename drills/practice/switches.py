@@ -1,7 +1,7 @@
 """The switches that break the practice shop: the vocabulary that drill files and the HTTP endpoint share."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -136,9 +136,8 @@ class Switchboard:
         since = known.since if known is not None and known.value == parsed else now
         self._settings[name] = Setting(name, parsed, since, None if seconds is None else now + seconds)
 
-    def clear(self, names: Iterable[str] | None = None) -> None:
-        for name in list(self._settings) if names is None else names:
-            self._settings.pop(name, None)
+    def clear(self) -> None:
+        self._settings.clear()
 
     def setting(self, name: str) -> Setting | None:
         setting = self._settings.get(name)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from drills.practice.shop.goods import PRODUCTS
-from drills.practice.shop.model import Customer, Order, Session, totals_json
+from drills.practice.shop.model import Customer, Order, Session
 from drills.practice.shop.store import Store
 from drills.practice.shop.trade import Refused, Trade
 from drills.practice.switches import Switchboard
@@ -148,13 +148,6 @@ def api(shop: Shop, handler: Handler) -> Endpoint:
         return _keep(visit, answer)
 
     return endpoint
-
-
-def cart_json(visit: Visit) -> dict[str, Any]:
-    basket = visit.session.current_basket
-    return {"coupon": basket.coupon, "pieces": sum(basket.lines.values())} | totals_json(
-        visit.shop.trade.totals(basket)
-    )
 
 
 def _visit(shop: Shop, request: Request) -> Visit:

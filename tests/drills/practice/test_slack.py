@@ -241,3 +241,16 @@ def _trigger(form: str) -> str:
 async def test_the_driver_needs_the_practice_token(slack: Driver) -> None:
     with pytest.raises(DriverFailed, match="token"):
         await Driver(slack.url, "guess").state()
+
+
+async def test_trouble_can_be_taken_away(client: AsyncWebClient, slack: Driver) -> None:
+    await slack.trouble("*", "error_500", times=1000)
+    await slack.no_trouble()
+    assert (await client.auth_test())["ok"]
+
+
+async def test_its_own_page_shows_messages_as_text(client: AsyncWebClient, slack: Driver) -> None:
+    await client.chat_postMessage(channel=INCIDENTS, text="<script>alert(1)</script>")
+    async with aiohttp.ClientSession() as session, session.get(slack.url) as answer:
+        page = await answer.text()
+    assert "&lt;script&gt;alert(1)" in page
