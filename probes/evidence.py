@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from probes.masking import forms
+from probes.secrets import looks_secret
 
 SEEN_LIMIT = 2048  # bytes of UTF-8
 MASK = "***"
@@ -17,15 +18,14 @@ SHORTEST_COOKIE = 6  # a cookie such as lang=en is no secret, and neither is the
 _WINDOW = 64 << 10  # characters of a long text that are looked at
 
 _SECRET_WORDS = re.compile(
-    r"token|csrf|xsrf|sess|auth|secret|passw|pwd|api.?key|bearer|jwt|nonce|otp|credential|signature|(?<![a-z])sid(?![a-z])",
-    re.IGNORECASE,
+    r"csrf|xsrf|sess(?!ame)|auth(?!ors?(?![a-z]))|bearer|jwt|nonce|(?<![a-z])otp(?![a-z])|signature", re.IGNORECASE
 )
 _BODY_LIMIT = 16 << 10  # characters of a request body that the curl command repeats
 
 
 def sounds_secret(*names: str | None) -> bool:
     """Whether a name (of a variable, a header, a selector, a path) speaks of something that opens doors."""
-    return any(name is not None and _SECRET_WORDS.search(name) for name in names)
+    return any(name is not None and (looks_secret(name) or _SECRET_WORDS.search(name)) for name in names)
 
 
 class Masker:

@@ -1,10 +1,11 @@
 """The state of one run while it goes on: what steps share, and what evidence is made of."""
 
-import asyncio
 import hmac
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -19,7 +20,7 @@ from probes.ledger import Entry
 from probes.result import Reason
 from probes.sandbox import for_templates
 from probes.saving import Save
-from probes.session import Outgoing, Session, host_of, parse_url
+from probes.session import Outgoing, Session, host_of, parse_host, parse_url
 from probes.templates import Template, Tree
 from probes.values import to_text
 
@@ -84,9 +85,14 @@ class Run:
             self.page = answer
         return answer
 
-    def keep(self, name: str, save: Save, value: Any) -> None:
-        """What a step saved; from now on templates know it, and evidence hides it if it opens doors."""
+    def keep(self, name: str, save: Save, value: Any, *, found: bool = True) -> None:
+        """What a step saved; from now on templates know it, and evidence hides it if it opens doors.
+
+        `found`: it came from the shop, and is not the default that the file has for it.
+        """
         self.values[name] = self.saved[name] = value
+        if not found:
+            return
         if save.kind == "cookie" or sounds_secret(name, save.json_, save.html, save.header, save.regex):
             self.secrets.setdefault(to_text(value), "")
 
@@ -120,7 +126,7 @@ def join(base: str, text: str) -> httpx.URL:
     """`/x` from the root of the host, `x` and `?x` below `base`. Raises ValueError."""
     text = text.strip()
     root = parse_url(base if base.endswith("/") else base + "/")
-    if text.startswith("/") and not text.startswith("//") and not root.userinfo:
+    if text.startswith("/") and not text.startswith("//"):
         return parse_url(f"{root.scheme}://{root.netloc.decode('ascii')}{text}")
     try:
         return parse_url(str(root.join(text)))
@@ -129,16 +135,33 @@ def join(base: str, text: str) -> httpx.URL:
 
 
 def new_session(journey: Journey, context: RunContext, run_id: str, account: Account | None) -> Session:
-    """A shopper who has just arrived: no connection, and no cookies but those that the account brings."""
-    own = None if journey.base is None else host_of(parse_url(journey.base))
-    session = Session(context.transport(journey), own, journey.hosts, marks(context, run_id))
+    """A shopper who has just arrived: no connection, and no cookies but those that the account brings.
+
+    Raises Failed where the journey's `base` or `hosts` make no sense.
+    """
     extra: Mapping[str, Any] = account.values() if account is not None else {}
     headers, cookies = extra.get("headers"), extra.get("cookies")
+    own_headers = [*_basic_auth(journey.base), *marks(context, run_id)]
     if isinstance(headers, Mapping):
-        session.own_headers = [*session.own_headers, *((str(name), to_text(value)) for name, value in headers.items())]
-    if isinstance(cookies, Mapping) and journey.base is not None:
-        session.set_cookies(parse_url(journey.base), {str(name): to_text(value) for name, value in cookies.items()})
+        own_headers += [(str(name), to_text(value)) for name, value in headers.items()]
+    try:
+        base = None if journey.base is None else parse_url(journey.base)
+        hosts = [parse_host(host) for host in journey.hosts]
+    except ValueError as error:
+        raise Failed(Reason.CONFIG, "a base and hosts that can be talked to", str(error)) from None
+    session = Session(context.transport(journey), None if base is None else host_of(base), hosts, own_headers)
+    if isinstance(cookies, Mapping) and base is not None:
+        session.set_cookies(base, {str(name): to_text(value) for name, value in cookies.items()})
     return session
+
+
+def _basic_auth(base: str | None) -> list[tuple[str, str]]:
+    """For `https://user:password@shop.example`, as staging shops often have it in front of everything."""
+    if base is None or "@" not in base:
+        return []
+    parts = urlsplit(base)
+    pair = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+    return [("Authorization", f"Basic {b64encode(pair.encode()).decode()}")] if parts.username else []
 
 
 def marks(context: RunContext, run_id: str) -> list[tuple[str, str]]:
@@ -155,7 +178,7 @@ def start_values(journey: Journey, context: RunContext, run_id: str, account: Ac
     return journey.start({"account": seen, "run_id": run_id, "now": context.now(), "uuid": uuid})
 
 
-def known_secrets(values: Mapping[str, Any], account: Account | None) -> dict[str, str]:
+def known_secrets(base: str | None, values: Mapping[str, Any], account: Account | None) -> dict[str, str]:
     """What the journey's file itself holds of secrets: value -> the name of a variable that could stand for it."""
     secrets: dict[str, str] = {}
     for name, value in (account.values() if account is not None else {}).items():
@@ -163,11 +186,10 @@ def known_secrets(values: Mapping[str, Any], account: Account | None) -> dict[st
             secrets.update((to_text(inner), "") for inner in value.values())
         elif name != "user" and sounds_secret(name):
             secrets[to_text(value)] = f"ACCOUNT_{name}".upper()
-    for name, value in values["vars"].items() if "vars" in values else ():
+    for name, value in values["vars"].items():
         if sounds_secret(name):
             secrets[to_text(value)] = name.upper()
+    password = urlsplit(base).password if base is not None and "@" in base else None
+    if password:
+        secrets[unquote(password)] = "BASE_PASSWORD"
     return secrets
-
-
-def loop_time() -> float:
-    return asyncio.get_running_loop().time()

@@ -5,6 +5,7 @@ something to clean up.
 """
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,6 +19,8 @@ from probes.performing import perform_step, skipped, trouble
 from probes.result import Outcome, Result, Step
 from probes.run import Run, known_secrets, new_session, start_values
 from probes.session import Hop
+
+log = logging.getLogger(__name__)
 
 Trace = Callable[[Hop], None]
 
@@ -60,8 +63,11 @@ async def run_journey(
         run = _start(journey, context, result.run_id, account, deadline)
         run.session.trace = _masked(trace, run)
         await _walk(run, result)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the run ends as a result that says so
-        result.steps = _not_started(journey, error)
+    except Exception as error:
+        if result.steps:  # they were done: what went wrong came after them
+            log.error("journey %s: a fault of the prober after its steps", journey.name, exc_info=error)
+        else:
+            result.steps = _not_started(journey, error)
     finally:
         if lease is not None:
             lease.release()
@@ -74,7 +80,7 @@ def _start(journey: Journey, context: RunContext, run_id: str, account: Account 
     values = start_values(journey, context, run_id, account)
     session = new_session(journey, context, run_id, account)
     run = Run(journey, context, run_id, deadline, values, session, account)
-    run.secrets = known_secrets(values, account)
+    run.secrets = known_secrets(journey.base, values, account)
     return run
 
 

@@ -28,17 +28,17 @@ def save_all(model: Step, run: Run, answer: Answer) -> None:
     missing: Failed | None = None
     for name, save in model.save.items():
         try:
-            value = find(save, answer)
-            if value is MISSING:
-                if save.default is None and not save.has_default:
-                    raise Failed(
-                        _REASONS[save.kind], f"{_what(save)}, to save as {name}", _seen(save, answer), answer.status
-                    )
-                value = None if save.default is None else run.render(save.default)
+            found = find(save, answer)
         except Failed as error:
             missing = missing or error
+            continue
+        if found is not MISSING:
+            run.keep(name, save, found)
+        elif save.has_default:
+            run.keep(name, save, None if save.default is None else run.render(save.default), found=False)
         else:
-            run.keep(name, save, value)
+            expected = f"{_what(save)}, to save as {name}"
+            missing = missing or Failed(_REASONS[save.kind], expected, _seen(save, answer), answer.status)
     if missing is not None:
         raise missing
 

@@ -64,7 +64,7 @@ class Hop:
 
 @lru_cache(maxsize=4096)
 def parse_url(text: str) -> httpx.URL:
-    """Raises ValueError with a text for the user. Only http and https, with a host; the fragment is dropped."""
+    """Raises ValueError with a text for the user. Only http and https, with a host; user and fragment are dropped."""
     if len(text) > _URL_LIMIT:
         raise ValueError(f"a URL of {len(text)} characters")
     try:
@@ -73,7 +73,7 @@ def parse_url(text: str) -> httpx.URL:
         raise ValueError(f"{text!r} is not a URL: {error}") from None
     if url.scheme not in _DEFAULT_PORTS or not url.host:
         raise ValueError(f"{text!r} is not an http or https URL")
-    return url.copy_with(fragment=None) if url.fragment else url
+    return url.copy_with(userinfo=b"", fragment=None) if url.fragment or url.userinfo else url
 
 
 @lru_cache(maxsize=1024)
@@ -83,8 +83,11 @@ def host_of(url: httpx.URL) -> Host:
 
 @lru_cache(maxsize=1024)
 def parse_host(text: str) -> Host:
-    """An entry of `hosts`: `pay.shop.example`, or with a port, which then is the only one meant."""
-    url = httpx.URL(text if "://" in text else f"//{text}")
+    """An entry of `hosts`: `pay.shop.example`, or with a port, which then is the only one meant. Raises ValueError."""
+    try:
+        url = httpx.URL(text if "://" in text else f"//{text}")
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ValueError(f"{text!r} is not a host: {error}") from None
     return Host(url.host.lower(), url.port or _DEFAULT_PORTS.get(url.scheme))
 
 
@@ -103,7 +106,7 @@ class Session:
 
     transport: httpx.AsyncBaseTransport
     own: Host | None
-    hosts: Sequence[str] = ()
+    hosts: Sequence[Host] = ()
     own_headers: Sequence[tuple[str, str]] = ()
     journey_headers: Sequence[tuple[str, str]] = ()
     trace: Callable[[Hop], None] | None = None
@@ -132,9 +135,7 @@ class Session:
         host = host_of(url)
         if self.own is None or same_site(self.own, host):
             return True
-        return any(
-            host.name == allowed.name and allowed.port in (None, host.port) for allowed in map(parse_host, self.hosts)
-        )
+        return any(host.name == allowed.name and allowed.port in (None, host.port) for allowed in self.hosts)
 
     async def send(self, outgoing: Outgoing, *, follow: bool, deadline: float) -> Answer:
         """Raises Failed (a redirect that leads in circles or elsewhere) and TransportError."""
@@ -210,7 +211,6 @@ class Session:
             raise self._elsewhere(answer, location, "an http or https URL") from None
         if not self.allows(url):
             raise self._elsewhere(answer, location, f"a redirect within {self._allowed()}")
-        url = url.copy_with(userinfo=b"") if url.userinfo else url
         method = outgoing.method
         if (answer.status in (301, 302) and method == "POST") or (answer.status == 303 and method != "HEAD"):
             method = "GET"
@@ -224,7 +224,7 @@ class Session:
 
     def _allowed(self) -> str:
         own = [] if self.own is None else [shown(self.own)]
-        return ", ".join([*own, *self.hosts])
+        return ", ".join([*own, *map(shown, self.hosts)])
 
     def refuse(self, url: httpx.URL, what: str, reason: Reason = Reason.HEADER) -> Failed:
         """The failure of a step whose form or URL leads to a host that the journey does not name."""

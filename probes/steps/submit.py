@@ -41,7 +41,7 @@ def _browser_headers(submission: Submission, page: httpx.URL, target: httpx.URL)
     origin = f"{page.scheme}://{page.netloc.decode('ascii')}"
     headers = [("Origin", origin)] if submission.method != "GET" else []
     if page.scheme == target.scheme and host_of(page) == host_of(target):
-        headers.append(("Referer", str(page.copy_with(userinfo=b"") if page.userinfo else page)))
+        headers.append(("Referer", str(page)))
     elif not (page.scheme == "https" and target.scheme == "http"):
         headers.append(("Referer", f"{origin}/"))
     return headers

@@ -45,6 +45,8 @@ class Shop(AbstractAsyncContextManager["Shop"]):
     pages: dict[str, Page] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    port: int = 0
+    url: str = ""
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from cli import shopwatch
 
@@ -23,10 +25,16 @@ def workspace(tmp_path: Path, httpserver: HTTPServer) -> Path:
     httpserver.expect_request("/gone").respond_with_data("no \x1b[31mred", status=404)
     write(tmp_path, "home", httpserver.url_for("/"), [{"get": "/", "expect": {"body": {"contains": "BOOK-1"}}}])
     write(tmp_path, "broken", httpserver.url_for("/"), [{"get": "/"}, {"get": "/gone"}, {"get": "/"}])
-    slow = {"get": "/", "expect": {"slower_than": {"degraded": "1ms", "down": "30s"}}}
+    httpserver.expect_request("/slow").respond_with_handler(slow_answer)
+    slow = {"get": "/slow", "expect": {"slower_than": {"degraded": "20ms", "down": "30s"}}}
     write(tmp_path, "slow", httpserver.url_for("/"), [slow])
     (tmp_path / "shopwatch.yaml").write_text(SETTINGS)
     return tmp_path
+
+
+def slow_answer(_: Request) -> Response:
+    time.sleep(0.05)
+    return Response("at last")
 
 
 def write(folder: Path, name: str, base: str, steps: list[Mapping[str, Any]]) -> None:

@@ -106,7 +106,7 @@ def test_names_that_open_doors_are_known(name: str) -> None:
     assert sounds_secret(name)
 
 
-@pytest.mark.parametrize("name", ["order", "total", "$.lines[0].sku", "h1", "Location", "inside", "resident"])
+@pytest.mark.parametrize("name", ["order", "total", "$.lines[0].sku", "h1", "Location", "inside", "author"])
 def test_names_that_do_not_are_not(name: str) -> None:
     assert not sounds_secret(name)
 

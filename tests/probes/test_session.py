@@ -1,5 +1,6 @@
 """What a shopper's visit sends where: cookies, redirects, forms, and what stays at home."""
 
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -252,3 +253,25 @@ async def test_a_form_that_leads_elsewhere_is_header_and_sends_nothing(
 )
 async def test_a_url_is_relative_to_base_as_a_link_there_would_be(base: str, text: str, url: str) -> None:
     assert str(join(base, text)) == url
+
+
+async def test_a_user_and_password_in_base_become_basic_auth_for_that_host_alone(
+    shop: Shop, other: Shop, context: RunContext
+) -> None:
+    shop.pages["/"] = lambda _: redirect(f"{other.url}/")
+    result = await run(
+        shop,
+        context,
+        {"get": "/", "follow": True},
+        base=f"http://staging:open%20sesame@127.0.0.1:{shop.port}",
+        hosts=[f"127.0.0.1:{other.port}"],
+    )
+    assert shop.requests[0].headers["authorization"] == "Basic " + b64encode(b"staging:open sesame").decode()
+    assert "authorization" not in other.requests[0].headers
+    assert "sesame" not in str(result.to_json())
+
+
+async def test_a_base_that_makes_no_sense_is_config(shop: Shop, context: RunContext) -> None:
+    journey = shop.journey({"get": "/"}).model_copy(update={"base": "ftp://shop.example"})
+    result = await run_journey(journey, context)
+    assert result.steps[0].reason is Reason.CONFIG
