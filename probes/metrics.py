@@ -122,8 +122,13 @@ def _put(histogram: _Histogram, buckets: tuple[float, ...], value: float) -> Non
     histogram.total += value
 
 
-def _extra(labels: Mapping[str, Any]) -> dict[str, str]:
-    """The journey's labels with names that Prometheus takes; one that is taken already becomes `exported_…`."""
+def _extra(labels: Any) -> dict[str, str]:
+    """The journey's labels with names that Prometheus takes; one that is taken already becomes `exported_…`.
+
+    Raises TypeError for what is no mapping.
+    """
+    if not isinstance(labels, Mapping):
+        raise TypeError(f"labels are names with values, not {labels!r}")
     named: dict[str, str] = {}
     for name, value in sorted(labels.items()):
         safe = _NOT_A_NAME.sub("_", str(name)) or "_"

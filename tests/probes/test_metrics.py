@@ -119,7 +119,9 @@ def test_hostile_text_in_names_stays_one_value() -> None:
     assert any(dict(labels).get("journey") == name for _, labels in scrape(metrics))
 
 
-@pytest.mark.parametrize("wrong", [{"outcome": "fine"}, {"steps": [{}]}, {"steps": 7}, {"lag_s": "late"}])
+@pytest.mark.parametrize(
+    "wrong", [{"outcome": "fine"}, {"steps": [{}]}, {"steps": 7}, {"lag_s": "late"}, {"labels": "x"}]
+)
 def test_what_is_no_result_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         ProbeMetrics().observe(result(**wrong))
