@@ -77,7 +77,7 @@ def measure(drill: Drill, seen: Observed) -> list[Measure]:
         service = (seen.alert or {}).get("labels", {}).get("service")
         wrong = None if expect.alert.service in (None, service) or not seen.alert else f"of {service}"
         asked = f"of {expect.alert.service} " if expect.alert.service else ""
-        at = _at(seen.alert, "startsAt")
+        at = _at(seen.alert, "updatedAt")  # when Shopwatch had it; startsAt is when the trouble began
         found.append(_timed("alert", expect.alert.within, at, seen.fault_in, wrong=wrong, asked=asked))
     if expect.incident:
         severity = (seen.incident or {}).get("severity")

@@ -131,7 +131,8 @@ def _failure(item: Json) -> str:
     step = next((step for step in item.get("steps", []) if step["outcome"] in ("down", "degraded")), None)
     if step is None:
         return ""
-    return f"{step['name']}: {step['reason']}, expected {step['expected']}, saw {step['seen']}"
+    seen = " ".join(str(step["seen"]).split())
+    return f"{step['name']}: {step['reason']}, expected {step['expected']}, saw {seen[:80]}"
 
 
 def _journey_words(item: Json) -> str:

@@ -45,7 +45,7 @@ def good() -> Observed:
         proved=at(3),
         fault_out=at(10),
         healed=at(14),
-        alert={"labels": {"service": "payment", "alertname": "JourneyDown"}, "startsAt": at(5).isoformat()},
+        alert={"labels": {"service": "payment", "alertname": "JourneyDown"}, "updatedAt": at(5).isoformat()},
         incident={
             "number": 1,
             "severity": "SEV2",
@@ -82,8 +82,8 @@ def test_recovery_is_measured_from_the_moment_that_the_fault_is_out() -> None:
 
 MISSES: list[tuple[str, dict[str, Any], str]] = [
     ("alert", {"alert": None}, "never"),
-    ("alert", {"alert": {"labels": {"service": "payment"}, "startsAt": at(10.5).isoformat()}}, "10.5 s"),
-    ("alert", {"alert": {"labels": {"service": "checkout"}, "startsAt": at(5).isoformat()}}, "5.0 s, of checkout"),
+    ("alert", {"alert": {"labels": {"service": "payment"}, "updatedAt": at(10.5).isoformat()}}, "10.5 s"),
+    ("alert", {"alert": {"labels": {"service": "checkout"}, "updatedAt": at(5).isoformat()}}, "5.0 s, of checkout"),
     ("incident", {"incident": good().incident and {**good().incident, "severity": "SEV3"}}, "5.5 s, as SEV3"),  # type: ignore[dict-item]
     ("page", {"timeline": [event("acknowledged", 6), event("update", 7)]}, "never"),
     ("ack", {"timeline": [event("paged", 6), event("acknowledged", 21), event("update", 7)]}, "21.0 s"),
