@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -17,11 +17,22 @@ _FULL = ("database or disk is full", "disk i/o error", "no space left", "could n
 
 
 def translated(error: DBAPIError) -> IncidentError:
-    """What a failed statement means to whoever asked."""
-    words = str(error.orig)
-    if any(sign in words.lower() for sign in _FULL):
-        return StoreFull(f"the database's disk has no room: {words}")
-    return StoreUnavailable(f"the database cannot be written: {words}")
+    """What a failed statement means to whoever asked.
+
+    A full disk makes SQLite roll back on its own, and failing to do so again hides the first: all are looked at.
+    """
+    for cause in _chain(error):
+        words = str(cause.orig if isinstance(cause, DBAPIError) else cause)
+        if any(sign in words.lower() for sign in _FULL):
+            return StoreFull(f"the database's disk has no room: {words}")
+    return StoreUnavailable(f"the database does not work: {error.orig}")
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__context__
 
 
 class _Job:

@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from incident import engine
+from incident.decide import decide as real_decide
+from incident.decide import decide_time as real_decide_time
 from incident.desk import Desk
 from incident.settings import Settings
 from incident.store.tables import incidents as incident_table
@@ -21,14 +23,12 @@ pytestmark = pytest.mark.anyio
 async def test_one_poisonous_alert_is_set_aside_and_the_others_are_decided_on(
     desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = engine.decide
-
     def decide(alerts: Any, draft: Any, policy: Any) -> Any:
         if any(alert.service == "login" for alert in alerts):
             raise ZeroDivisionError("a defect")
-        return real(alerts, draft, policy)
+        return real_decide(alerts, draft, policy)
 
-    monkeypatch.setattr(engine, "decide", decide)
+    monkeypatch.setattr("incident.engine.decide", decide)
     await desk.intake([firing("payment"), firing("login"), firing("catalog")], "prober")
     await desk.cycle(clock())
     assert {incident.service for incident in await desk.incidents()} == {"payment", "catalog"}
@@ -43,15 +43,13 @@ async def test_one_poisonous_alert_is_set_aside_and_the_others_are_decided_on(
 async def test_one_incident_that_time_breaks_does_not_keep_the_others_from_their_time(
     desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = engine.decide_time
-
     def decide_time(incident: Any, draft: Any, policy: Any) -> None:
         if incident.number == 1:
             raise ZeroDivisionError("a defect")
-        real(incident, draft, policy)
+        real_decide_time(incident, draft, policy)
         draft.add(incident.number, "note", "time passed")
 
-    monkeypatch.setattr(engine, "decide_time", decide_time)
+    monkeypatch.setattr("incident.engine.decide_time", decide_time)
     for title in ("One", "Two"):
         await desk.perform("open", None, RESPONDER, {"title": title})
     await desk.cycle(clock())
@@ -128,7 +126,7 @@ async def test_hostile_labels_are_kept_to_the_letter_and_shown_tame(desk: Desk, 
 
 
 async def test_a_storm_gives_one_incident_and_one_page_a_root_service(tmp_path: Path, clock: Clock) -> None:
-    services = {f"root{n}": {"title": "r"} for n in range(10)}
+    services: dict[str, Any] = {f"root{n}": {"title": "r"} for n in range(10)}
     services |= {f"leaf{n}": {"title": "l", "needs": [f"root{n % 10}"]} for n in range(40)}
     settings = Settings.model_validate({"shop": {"name": "Shop"}, "services": services})
     desk = Desk(f"sqlite:///{tmp_path / 'a.db'}", settings, clock)
