@@ -31,9 +31,10 @@ class PracticeFailed(DrillsError):
 class Practice:
     """`async with Practice() as practice:` the shop with its payment provider and its carrier (and Slack, if asked).
 
-    `ports` fixes the port of a service; others get a free one. `urls` maps services to their addresses, without a
-    slash at the end; `token` is for the switches. `environment` is added to that of the processes. The processes end
-    with this one, however it ends.
+    `ports` fixes the port of a service; others get a free one. `password` is every customer's, `pace` stretches the
+    carrier's times; both are else taken from $PRACTICE_PASSWORD and $PRACTICE_PACE. `urls` maps services to their
+    addresses, without a slash at the end; `token` is for the switches. `environment` is added to that of the
+    processes. The processes end with this one, however it ends.
     """
 
     def __init__(
@@ -41,18 +42,20 @@ class Practice:
         services: Sequence[str] = SHOP,
         *,
         ports: Mapping[str, int] | None = None,
-        password: str = DEFAULT_PASSWORD,
-        pace: float = 1.0,
+        password: str | None = None,
+        pace: float | None = None,
         token: str | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.services = tuple(services)
         self.ports = dict(ports or {})
         self.token = token or secrets.token_urlsafe(24)
-        self.password = password
+        self.password = password or os.environ.get("PRACTICE_PASSWORD") or DEFAULT_PASSWORD
         self.urls: dict[str, str] = {}
         self._shared = secrets.token_urlsafe(24)  # between the services
-        self._environment = {"PRACTICE_PASSWORD": password, "PRACTICE_PACE": str(pace), **(environment or {})}
+        self._environment = {"PRACTICE_PASSWORD": self.password, **(environment or {})}
+        if pace is not None:
+            self._environment["PRACTICE_PACE"] = str(pace)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     async def __aenter__(self) -> Self:
@@ -64,12 +67,11 @@ class Practice:
                 self.urls[service] = f"http://127.0.0.1:{sockets[service].getsockname()[1]}"
             for service, sock in sockets.items():
                 self._processes[service] = self._start(service, sock)
-        finally:
-            for sock in sockets.values():
                 sock.close()
-        try:
             await asyncio.gather(*(self._wait_ready(service) for service in self.services))
         except BaseException:
+            for sock in sockets.values():
+                sock.close()
             await self.stop()
             raise
         return self

@@ -13,6 +13,7 @@ import pytest
 
 from drills.practice.launch import Practice, PracticeFailed, active_switches
 from drills.practice.serving import PortInUse, bind
+from tests.drills.practice.shopper import Shopper
 
 pytestmark = pytest.mark.anyio
 
@@ -115,3 +116,17 @@ def test_the_command_says_that_a_port_is_taken() -> None:
     assert done.returncode == 2
     assert f"port {port}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_the_customers_password_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRACTICE_PASSWORD", "another")
+    async with Practice(["shop"]) as practice:
+        with httpx.Client(base_url=practice.urls["shop"], trust_env=False) as client:
+            assert Shopper(client).sign_in(password="another").url.path == "/orders/"
+
+
+async def test_a_service_that_does_not_start_is_said_and_nothing_is_left() -> None:
+    practice = Practice(environment={"PRACTICE_PACE": "fast"})
+    with pytest.raises(PracticeFailed, match="the practice carrier ended while starting"):
+        await practice.__aenter__()
+    assert not any(alive(url) for url in practice.urls.values())
