@@ -1,5 +1,6 @@
 """A drill: what is broken on purpose, and what a good response to it is. The reference for users is docs/drills.md."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, NamedTuple, Self
@@ -10,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from drills.errors import DrillsError
 from drills.practice.switches import SWITCHES, parse_value
 from probes.duration import format_duration
-from probes.mistakes import Wrong, did_you_mean, one_of
+from probes.mistakes import Wrong, did_you_mean, one_of, raise_all
 from probes.settings import Name, Positive, Severity, Strict, TimeZone, Title
 
 PRACTICE = "practice"  # the target that is no environment of shopwatch.yaml
@@ -62,17 +63,19 @@ def _switches(value: object) -> dict[str, bool | float | str]:
     """The switches as the practice shop takes them (JSON values), each checked."""
     if not isinstance(value, dict) or not value:
         raise ValueError("should name switches of the practice shop, such as {psp_delay: 9s}")
-    result: dict[str, bool | float | str] = {}
-    for name, setting in value.items():
-        if name not in SWITCHES:
-            hint = did_you_mean(str(name), SWITCHES) or f"known here: {one_of(SWITCHES)}"
-            raise Wrong(f'the practice shop has no switch "{name}"', hint)
-        try:
-            parse_value(name, setting)
-        except DrillsError as error:
-            raise ValueError(str(error)) from None
-        result[name] = float(setting) if isinstance(setting, Decimal) else setting
-    return result
+    raise_all(wrong for name, setting in value.items() for wrong in _wrong_switch(name, setting))
+    return {name: float(setting) if isinstance(setting, Decimal) else setting for name, setting in value.items()}
+
+
+def _wrong_switch(name: str, setting: object) -> Iterator[Wrong]:
+    if name not in SWITCHES:
+        hint = did_you_mean(str(name), SWITCHES) or f"known here: {one_of(SWITCHES)}"
+        yield Wrong(f'the practice shop has no switch "{name}"', hint, at=(name,))
+        return
+    try:
+        parse_value(name, setting)
+    except DrillsError as error:
+        yield Wrong(str(error).removeprefix(f"{name}: "), at=(name,))
 
 
 _JSON_TYPES = {"flag": "boolean", "duration": "string", "share": "number"}
@@ -188,17 +191,20 @@ class Drill(Strict):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        raise_all(self._wrongs())
+        return self
+
+    def _wrongs(self) -> Iterator[Wrong]:
         if self.target != PRACTICE:
-            raise Wrong(f"shop: switches break the practice shop only; write target: {PRACTICE}", at=("target",))
+            yield Wrong(f"shop: switches break the practice shop only; write target: {PRACTICE}", at=("target",))
         if self.responder == "people" and self.expect.ack is not None and self.expect.ack.by == "auto":
-            raise Wrong("responder: people leaves nobody to acknowledge as auto", at=("expect", "ack", "by"))
+            yield Wrong("responder: people leaves nobody to acknowledge as auto", at=("expect", "ack", "by"))
         shortest = min(fault.lease for fault in self.faults)
         for key in ("alert", "incident"):
             expected = getattr(self.expect, key)
             if expected is not None and expected.within > shortest:
                 text = f"is expected after the fault is gone: its lease is {format_duration(shortest)}"
-                raise Wrong(text, "raise lease", at=("expect", key, "within"))
-        return self
+                yield Wrong(text, "raise lease", at=("expect", key, "within"))
 
     def frozen_on(self, day: date) -> bool:
         return any(days.first <= day <= days.last for days in self.freeze)

@@ -124,5 +124,6 @@ def test_an_abort_is_one_complete_condition(abort: dict[str, Any]) -> None:
 def test_nothing_can_be_expected_after_the_fault_is_gone(tmp_path: Path) -> None:
     text = FULL.replace("lease: 10m", "lease: 20s")
     assert read(text, tmp_path)[1] == [
-        "d.yaml:17: expect.alert.within: is expected after the fault is gone: its lease is 20s (raise lease)"
+        "d.yaml:17: expect.alert.within: is expected after the fault is gone: its lease is 20s (raise lease)",
+        "d.yaml:18: expect.incident.within: is expected after the fault is gone: its lease is 20s (raise lease)",
     ]
