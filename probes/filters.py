@@ -9,7 +9,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS
 from jinja2.runtime import Undefined
 
-from probes.sandbox import check_replace
+from probes.bounds import check_replace
 from probes.values import MISSING, dump_json, read_number, to_number, to_text
 
 _HARMLESS = [

@@ -5,8 +5,6 @@ work without end (nested loops, `10 ** 10 ** 10`), texts without end (`"x" * 10 
 macros (recursion), and any attribute or method that is not on the lists below.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -20,68 +18,25 @@ from jinja2.lexer import TOKEN_FLOAT, Token, TokenStream
 from jinja2.runtime import LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from probes.values import MAX_EXPONENT, to_text
+from probes.bounds import MAX_BITS, MAX_ITEMS, bounded, check_replace, check_time, each
+from probes.values import to_text
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-MAX_TEXT = 1 << 20  # characters of any value on the way
-MAX_ITEMS = 100_000  # of any list on the way
-MAX_LOOPS = 10_000  # turns of all loops of one rendering
-MAX_SECONDS = 0.25  # of CPU time, of one rendering
 MAX_NODES = 2000  # of the syntax tree of one template
-MAX_BITS = 2048  # of a whole number
 
-_STR_METHODS = frozenset(
-    [
-        "capitalize",
-        "casefold",
-        "count",
-        "endswith",
-        "find",
-        "index",
-        "isalnum",
-        "isalpha",
-        "isdigit",
-        "islower",
-        "isspace",
-        "isupper",
-        "lower",
-        "lstrip",
-        "partition",
-        "removeprefix",
-        "removesuffix",
-        "replace",
-        "rfind",
-        "rpartition",
-        "rsplit",
-        "rstrip",
-        "split",
-        "splitlines",
-        "startswith",
-        "strip",
-        "swapcase",
-        "title",
-        "upper",
-    ]
-)
+_STR_METHODS = frozenset((
+    "capitalize", "casefold", "count", "endswith", "find", "index", "isalnum", "isalpha", "isdigit", "islower",
+    "isspace", "isupper", "lower", "lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind",
+    "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip", "swapcase", "title",
+    "upper",
+))  # fmt: skip
 _DICT_METHODS = frozenset({"get", "items", "keys", "values"})
 _LIST_METHODS = frozenset({"count", "index"})
-_INSTANT_ATTRIBUTES = frozenset(
-    [
-        "year",
-        "month",
-        "day",
-        "hour",
-        "minute",
-        "second",
-        "microsecond",
-        "isoformat",
-        "strftime",
-        "timestamp",
-        "weekday",
-        "isoweekday",
-    ]
-)
+_INSTANT_ATTRIBUTES = frozenset((
+    "year", "month", "day", "hour", "minute", "second", "microsecond", "isoformat", "strftime", "timestamp",
+    "weekday", "isoweekday",
+))  # fmt: skip
 _ALLOWED: tuple[tuple[type, frozenset[str]], ...] = (
     (str, _STR_METHODS),
     (dict, _DICT_METHODS),
@@ -93,67 +48,6 @@ _FORBIDDEN_NODES = (
     nodes.Macro, nodes.CallBlock, nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends, nodes.Block,
     nodes.ScopedEvalContextModifier, nodes.EvalContextModifier,
 )  # fmt: skip
-
-
-class _Budget(threading.local):
-    """What is left for the rendering that is going on in this thread."""
-
-    loops = MAX_LOOPS
-    until = 0.0
-
-
-_budget = _Budget()
-
-
-def start_budget() -> None:
-    """Called before each rendering."""
-    _budget.loops = MAX_LOOPS
-    _budget.until = time.thread_time() + MAX_SECONDS
-
-
-def _check_time() -> None:
-    if time.thread_time() > _budget.until:
-        raise SecurityError(f"it takes longer than {MAX_SECONDS} s")
-
-
-def bounded(value: Any) -> Any:
-    """The value itself; raises SecurityError where it is too large to go on with."""
-    if isinstance(value, str):
-        if len(value) > MAX_TEXT:
-            raise SecurityError(f"a text on the way is longer than {MAX_TEXT} characters")
-    elif isinstance(value, list | tuple | dict | range):
-        if len(value) > MAX_ITEMS or _more_items(value, MAX_ITEMS):
-            raise SecurityError(f"a list on the way has more than {MAX_ITEMS} items")
-    elif isinstance(value, int):
-        if value.bit_length() > MAX_BITS:
-            raise SecurityError("a number on the way is too large")
-    elif isinstance(value, float):
-        return Decimal(repr(value))
-    elif isinstance(value, Decimal) and (not value.is_finite() or abs(value.adjusted()) > MAX_EXPONENT):
-        raise SecurityError("a number on the way is too large")
-    return value
-
-
-def _more_items(value: Any, limit: int) -> bool:
-    """Whether a value has more items than that, all levels counted: `[x, x]` of `[y, y]` of … doubles at each level."""
-    waiting, count = [value], 0
-    while waiting and count <= limit:
-        container = waiting.pop()
-        if isinstance(container, dict | list | tuple):
-            count += len(container)
-            inner = container.values() if isinstance(container, dict) else container
-            waiting.extend(item for item in inner if isinstance(item, dict | list | tuple))
-    return count > limit
-
-
-def each(items: Iterable[Any]) -> Iterator[Any]:
-    """The items of a loop, counted. Every `for` of a template goes through here."""
-    for item in items:
-        _budget.loops -= 1
-        if _budget.loops < 0:
-            raise SecurityError(f"its loops take more than {MAX_LOOPS} turns")
-        _check_time()
-        yield item
 
 
 def _range(*args: Any) -> Any:
@@ -214,18 +108,18 @@ class _Generator(CodeGenerator):
             raise nodes.Impossible  # at compile time our own operators would be left out
         return super()._output_child_to_const(node, frame, finalize)
 
-    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:
+    def visit_Const(self, node: nodes.Const, frame: Frame) -> None:  # noqa: N802
         if isinstance(node.value, Decimal):
             self.write(f"environment.decimal({str(node.value)!r})")
         else:
             super().visit_Const(node, frame)
 
-    def visit_List(self, node: nodes.List, frame: Frame) -> None:
+    def visit_List(self, node: nodes.List, frame: Frame) -> None:  # noqa: N802
         self.write("environment.bounded(")
         super().visit_List(node, frame)
         self.write(")")
 
-    def visit_Tuple(self, node: nodes.Tuple, frame: Frame) -> None:
+    def visit_Tuple(self, node: nodes.Tuple, frame: Frame) -> None:  # noqa: N802
         if node.ctx == "store":
             super().visit_Tuple(node, frame)
             return
@@ -233,12 +127,12 @@ class _Generator(CodeGenerator):
         super().visit_Tuple(node, frame)
         self.write(")")
 
-    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:
+    def visit_Dict(self, node: nodes.Dict, frame: Frame) -> None:  # noqa: N802
         self.write("environment.bounded(")
         super().visit_Dict(node, frame)
         self.write(")")
 
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
         self.write("environment.concat((")
         for part in node.nodes:
             self.visit(part, frame)
@@ -289,14 +183,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
                 yield from self.lexer.wrap([(line, kind, text)], name, filename)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        _check_time()
+        check_time()
         for side in (left, right):
             if isinstance(side, Undefined):
                 str(side)  # raises, and says which name is undefined
         return bounded(_OPERATORS[operator](left, right))
 
     def bounded(self, value: Any) -> Any:
-        _check_time()
+        check_time()
         return bounded(value)
 
     def concat(self, parts: Iterable[Any]) -> str:
@@ -321,7 +215,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self.undefined(obj=obj, name=argument)
 
     def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-        _check_time()
+        check_time()
         if isinstance(function, Undefined):
             str(function)
         if not self._callable(function):
@@ -343,18 +237,11 @@ def for_templates(function: _Function) -> _Function:
     return function
 
 
-def check_replace(text: str, old: str = "", new: str = "", count: int = -1) -> None:
-    """Raises SecurityError where replacing would make a text too long."""
-    times = text.count(old) if count < 0 else min(int(count), text.count(old))
-    if len(text) + times * len(new) > MAX_TEXT:
-        raise SecurityError(f"a text on the way is longer than {MAX_TEXT} characters")
-
-
 def _guard(function: Callable[..., Any]) -> Callable[..., Any]:
     """A filter under the bounds: its arguments, its time, its result."""
 
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        _check_time()
+        check_time()
         for arg in args:
             bounded(arg)
         return bounded(function(*args, **kwargs))

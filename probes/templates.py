@@ -20,9 +20,10 @@ from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Undefined
 from pydantic import BeforeValidator, WithJsonSchema
 
+from probes.bounds import MAX_ITEMS, bounded, start_budget
 from probes.errors import ProbesError
 from probes.filters import ALL
-from probes.sandbox import MAX_ITEMS, Sandbox, bounded, start_budget
+from probes.sandbox import Sandbox
 from probes.values import to_text
 
 MAX_SOURCE = 64 * 1024

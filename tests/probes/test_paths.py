@@ -79,7 +79,7 @@ def test_a_deep_document_is_refused_by_a_deep_path() -> None:
     ["[" * 100_000, "[" * 100_000 + "]" * 100_000, '{"a":' * 100_000, "[NaN]", "[1e999999999]", "9" * 10_000, "{"],
 )
 def test_json_that_is_none_or_made_to_hurt_is_a_value_error(text: str) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError):
         parse_json(text)
 
 

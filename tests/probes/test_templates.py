@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.sandbox import MAX_SECONDS, for_templates
+from probes.bounds import MAX_SECONDS
+from probes.sandbox import for_templates
 from probes.secrets import Environment
 from probes.templates import Template, TemplateFailed, Tree, compile_condition
 from probes.values import MISSING, to_number
