@@ -113,7 +113,7 @@ class Page:
 
 
 def text_of(node: Node) -> str:
-    """The text of an element and all in it as a reader sees it: white space (no-break too) is one space, none around."""
+    """The text of an element and all in it as a reader sees it: white space is one space, and none is around it."""
     return " ".join(node.text().split())
 
 
