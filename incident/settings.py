@@ -4,7 +4,6 @@ References between its parts (a route's channels, a schedule's people, …) are 
 """
 
 import re
-from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
@@ -22,7 +21,7 @@ from incident.references import references
 from probes.duration import Duration
 from probes.labels import LabelMatcher, parse_matcher
 from probes.mistakes import Mistake, WorkspaceInvalid, errors
-from probes.settings import Name, Positive, ShopSettings, Strict, TimeZone, Title, WebAddress
+from probes.settings import Day, Name, Positive, ShopSettings, Strict, TimeZone, Title, WebAddress
 from probes.workspace import Workspace
 
 Role = Literal["viewer", "responder", "commander", "admin"]
@@ -127,7 +126,7 @@ class Layer(Strict):
     people: tuple[str, ...] = Field(min_length=1)
     shift: Annotated[Duration, AfterValidator(_shift)]
     handoff: Annotated[str, AfterValidator(_handoff)]
-    start: date = Field(alias="from")
+    start: Day = Field(alias="from")
     only: Annotated[str, AfterValidator(_only)] | None = None
 
 

@@ -3,11 +3,12 @@
 `incident.settings.Settings` is the whole file.
 """
 
+from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from probes.duration import Duration, parse_duration
 
@@ -56,6 +57,17 @@ Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
 SEVERITIES: tuple[Severity, ...] = ("SEV1", "SEV2", "SEV3", "SEV4")  # worst first
 
 
+def _day(value: object) -> date:
+    """Text only: pydantic would take a number for a Unix time."""
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not a date: write one such as 2026-01-31") from None
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 Positive = Annotated[Duration, Field(gt=0)]
 """A duration that is more than zero."""
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from markdown_it import MarkdownIt
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from probes.duration import Duration
 from probes.labels import LabelMatcher, parse_matcher
 from probes.mistakes import Mistake
+from probes.settings import Day
 from probes.yamlfile import parse, read_text, shown, validate
 
 EXPECTED_SECTIONS = ("Meaning", "Impact", "Diagnosis", "Mitigation")
@@ -23,10 +24,6 @@ def _name(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", text):
         raise ValueError(f'"{text}" cannot be a runbook\'s name: use lower-case words joined by hyphens')
     return text
-
-
-def _date(value: object) -> object:
-    return date.fromisoformat(value) if isinstance(value, str) else value
 
 
 Name = Annotated[str, AfterValidator(_name)]
@@ -54,7 +51,7 @@ class FrontMatter(BaseModel):
     title_zh: str | None = None
     matches: Matchers = ()
     owner: str | None = None
-    reviewed: Annotated[date, BeforeValidator(_date)] | None = None
+    reviewed: Day | None = None
     review_every: Duration | None = None
     params: dict[str, Parameter] = {}
 
