@@ -34,7 +34,7 @@ class Lease:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)  # closing it ends the flock
-            self._pool.given_back()
+            self._pool.given_back(self.user)
 
 
 class AccountPool:
@@ -42,6 +42,7 @@ class AccountPool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._held: set[str] = set()  # by this process, so that it need not ask the file system
         self._waiting: set[asyncio.Future[None]] = set()
 
     async def lease(self, users: Sequence[str], deadline: float) -> Lease:
@@ -62,7 +63,9 @@ class AccountPool:
     def try_lease(self, users: Sequence[str]) -> Lease | None:
         """The first free user now, or None."""
         for index, user in enumerate(users):
-            descriptor = os.open(self._lock_file(user), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if user in self._held:
+                continue
+            descriptor = self._open(hashlib.sha256(user.encode("utf-8", "surrogatepass")).hexdigest())
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -70,11 +73,13 @@ class AccountPool:
                 if not isinstance(error, BlockingIOError):
                     raise
             else:
+                self._held.add(user)
                 return Lease(self, user, index, descriptor)
         return None
 
-    def given_back(self) -> None:
+    def given_back(self, user: str) -> None:
         """Wakes the runs of this process that wait; other processes look by themselves."""
+        self._held.discard(user)
         for future in self._waiting:
             if not future.done():
                 future.set_result(None)
@@ -87,9 +92,13 @@ class AccountPool:
         finally:
             self._waiting.discard(future)
 
-    def _lock_file(self, user: str) -> Path:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return self._folder / f"{hashlib.sha256(user.encode()).hexdigest()}.lock"
+    def _open(self, name: str) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(self._folder / f"{name}.lock", flags, 0o600)
+        except FileNotFoundError:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(self._folder / f"{name}.lock", flags, 0o600)
 
 
 def _all(users: Sequence[str]) -> str:

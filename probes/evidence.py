@@ -7,6 +7,9 @@ import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from urllib.parse import parse_qsl
+
+import httpx
 
 from probes.masking import forms
 from probes.secrets import looks_secret
@@ -20,11 +23,18 @@ _WINDOW = 64 << 10  # characters of a long text that are looked at
 _SECRET_WORDS = re.compile(
     r"csrf|xsrf|sess(?!ame)|auth(?!ors?(?![a-z]))|bearer|jwt|nonce|(?<![a-z])otp(?![a-z])|signature", re.IGNORECASE
 )
+_JSON_TEXT = re.compile(r'"([^"\\]{1,100})"\s*:\s*"((?:[^"\\]|\\.)+)"')
+_WEB_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.")
 _BODY_LIMIT = 16 << 10  # characters of a request body that the curl command repeats
 
 
-def sounds_secret(*names: str | None) -> bool:
-    """Whether a name (of a variable, a header, a selector, a path) speaks of something that opens doors."""
+def sounds_secret(*names: str | None, token: object = None) -> bool:
+    """Whether a name (of a variable, a header, a selector, a path) speaks of something that opens doors.
+
+    `token`: the value, if it is known; a JSON Web Token is one whatever its name.
+    """
+    if isinstance(token, str) and _WEB_TOKEN.match(token):
+        return True
     return any(name is not None and (looks_secret(name) or _SECRET_WORDS.search(name)) for name in names)
 
 
@@ -97,6 +107,20 @@ class Masker:
 @lru_cache(maxsize=1024)
 def _encodings(secret: str) -> frozenset[str]:
     return frozenset({secret, *forms(secret)})
+
+
+def secrets_of(request: httpx.Request) -> Iterator[str]:
+    """Values in a request that nobody named a secret, but that stand where secrets do: a form's hidden CSRF token."""
+    pairs = [(name, value) for name, value in request.headers.items() if name not in ("cookie", "x-shopwatch-run")]
+    pairs += request.url.params.multi_items() if request.url.query else []
+    kind = request.headers.get("content-type", "")
+    if kind.startswith("application/x-www-form-urlencoded"):
+        pairs += parse_qsl(request.content[:_BODY_LIMIT].decode("utf-8", "replace"))
+    elif kind.startswith("application/json"):
+        pairs += _JSON_TEXT.findall(request.content[:_BODY_LIMIT].decode("utf-8", "replace"))
+    for name, value in pairs:
+        if sounds_secret(name):
+            yield value.removeprefix("Bearer ").removeprefix("Basic ")
 
 
 def curl_command(

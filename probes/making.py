@@ -37,15 +37,19 @@ async def recorded(model: StepModel, run: Run, step: Step) -> AsyncIterator[None
     entry = await asyncio.to_thread(run.context.ledger.record, entry, "intent", run.context.now())
     try:
         yield
-    except BaseException as error:  # cancellation too: what is under way stays known
-        _settle_failed(model, run, step, entry, error)
+        value = run.text(model.creates) if model.creates is not None else None
+    except Exception as error:
+        await asyncio.to_thread(_settle, model, run, step, entry, error)
         raise
-    value = run.text(model.creates) if model.creates is not None else None
+    except BaseException as error:  # cancelled: there is no waiting now, and what is under way stays known
+        _settle(model, run, step, entry, error)
+        raise
     changes = {"value": value, "saved": saved_for_cleanup(run)}
     run.made.append(await asyncio.to_thread(run.context.ledger.record, entry, "created", run.context.now(), **changes))
 
 
-def _settle_failed(model: StepModel, run: Run, step: Step, entry: Entry, error: BaseException) -> None:
+def _settle(model: StepModel, run: Run, step: Step, entry: Entry, error: BaseException) -> None:
+    """The step did not end well: says as much as is known about what it made."""
     state = _state(run, step, error)
     value = _value(model, run)
     if state == "unknown" and value is not None and step.status is not None and step.status < 400:

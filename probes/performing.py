@@ -176,14 +176,9 @@ def _ours(error: Exception) -> tuple[Reason, str, str]:
 
 def _show(step: Step, run: Run) -> None:
     """Makes the record fit to be shown: secrets masked first, then cut to size."""
-    request = run.session.request
-    if step.reason is None:
-        step.url = None if request is None else str(request.url)
-        if request is None or not run.has_secrets:
-            return
-    masker = run.masker()
-    step.url = None if request is None else masker(str(request.url))
+    step.url = run.shown_url()
     if step.reason is not None:
+        masker = run.masker()
         step.expected = masker.clip(step.expected or "")
         step.seen = masker.clip(step.seen or "")
         step.curl = run.curl(masker)

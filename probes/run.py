@@ -12,7 +12,7 @@ import httpx
 
 from probes.answer import Answer
 from probes.context import RunContext
-from probes.evidence import SHORTEST_COOKIE, Masker, curl_command, sounds_secret
+from probes.evidence import SHORTEST_COOKIE, SHORTEST_SECRET, Masker, curl_command, secrets_of, sounds_secret
 from probes.failure import Failed
 from probes.journey import Account, Journey
 from probes.kinds import Step
@@ -59,9 +59,13 @@ class Run:
     def text(self, value: Template) -> str:
         return value.text(self.values)
 
-    @property
-    def has_secrets(self) -> bool:
-        return bool(self.secrets or self.context.environment.secrets or self.session.has_cookies)
+    def shown_url(self) -> str | None:
+        """Of the last request, for people. Most have nothing to hide, and making a masker costs more than a step."""
+        if self.session.request is None:
+            return None
+        url = str(self.session.request.url)
+        plain = not (self.secrets or self.context.environment.secrets or self.session.has_cookies or "?" in url)
+        return url if plain else self.masker()(url)
 
     def url(self, text: str) -> httpx.URL:
         """Absolute, or relative to the journey's `base` as a link on a page there would be."""
@@ -93,7 +97,7 @@ class Run:
         self.values[name] = self.saved[name] = value
         if not found:
             return
-        if save.kind == "cookie" or sounds_secret(name, save.json_, save.html, save.header, save.regex):
+        if save.kind == "cookie" or sounds_secret(name, save.json_, save.html, save.header, save.regex, token=value):
             self.secrets.setdefault(to_text(value), "")
 
     def masker(self) -> Masker:
@@ -104,7 +108,10 @@ class Run:
         for value, name in self.secrets.items():
             masker.add(value, name or None)
         for name, value in self.session.secrets():
-            masker.add(value, shortest=3 if sounds_secret(name) else SHORTEST_COOKIE)
+            masker.add(value, shortest=SHORTEST_SECRET if sounds_secret(name) else SHORTEST_COOKIE)
+        if self.session.request is not None:
+            for value in secrets_of(self.session.request):
+                masker.add(value)
         return masker
 
     def curl(self, masker: Masker) -> str | None:

@@ -95,7 +95,7 @@ async def _walk(run: Run, result: Result) -> None:
         result.steps = await _steps(run, run.journey.steps)
     finally:
         await run.session.close()
-    if run.journey.cleanup and run.answered:
+    if run.journey.cleanup and (run.answered or any(entry.open for entry in run.made)):
         result.cleanup = await clean_up(run)
 
 

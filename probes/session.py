@@ -91,9 +91,14 @@ def parse_host(text: str) -> Host:
     return Host(url.host.lower(), url.port or _DEFAULT_PORTS.get(url.scheme))
 
 
-def same_site(one: Host, other: Host) -> bool:
+def one_site(one: Host, other: Host) -> bool:
     """The same name and port; http and https on their default ports count as one, as a redirect to https goes."""
     return one == other or (one.name == other.name and {one.port, other.port} == {80, 443})
+
+
+def may_have(home: Host, other: Host) -> bool:
+    """Whether what is meant for `home` may go to `other`: the same site, but never from https down to http."""
+    return one_site(home, other) and not (home.port == 443 and other.port == 80)
 
 
 @dataclass
@@ -133,7 +138,7 @@ class Session:
 
     def allows(self, url: httpx.URL) -> bool:
         host = host_of(url)
-        if self.own is None or same_site(self.own, host):
+        if self.own is None or one_site(self.own, host):
             return True
         return any(host.name == allowed.name and allowed.port in (None, host.port) for allowed in self.hosts)
 
@@ -184,7 +189,7 @@ class Session:
         headers = dict(_DEFAULT_HEADERS)
         if outgoing.content_type is not None:
             headers["content-type"] = ("Content-Type", outgoing.content_type)
-        if self.own is not None and same_site(self.own, host_of(outgoing.url)):
+        if self.own is not None and may_have(self.own, host_of(outgoing.url)):
             for name, value in (*self.journey_headers, *self.own_headers):
                 headers[name.lower()] = (name, value)
         headers.update((name.lower(), (name, value)) for name, value in outgoing.headers)
@@ -214,7 +219,7 @@ class Session:
         method = outgoing.method
         if (answer.status in (301, 302) and method == "POST") or (answer.status == 303 and method != "HEAD"):
             method = "GET"
-        headers = outgoing.headers if same_site(first, host_of(url)) else ()
+        headers = outgoing.headers if may_have(first, host_of(url)) else ()
         if method != outgoing.method:
             return Outgoing(method, url, headers)
         return Outgoing(method, url, headers, outgoing.body, outgoing.content_type)

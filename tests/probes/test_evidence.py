@@ -183,3 +183,24 @@ async def test_the_evidence_still_says_what_happened(shop: Shop, tmp_path: Path)
     assert len((step.seen or "").encode()) <= SEEN_LIMIT
     assert '"$SHOP_API_KEY"' in (step.curl or "")
     assert "sessionid=***" in (step.curl or "")
+
+
+@pytest.mark.anyio
+async def test_a_forms_hidden_token_and_a_bearer_token_are_masked_though_nobody_saved_them(
+    shop: Shop, tmp_path: Path
+) -> None:
+    shop.pages["/in"] = lambda _: Reply('<form method=post><input name="csrf_token" value="hidden-0123"></form>')
+    journey = shop.journey(
+        {"get": "/in"},
+        {"submit": "form", "headers": {"Authorization": "Bearer written-4567"}, "expect": {"body": "no"}},
+    )
+    context = RunContext(tmp_path)
+    shown = json.dumps((await run_journey(journey, context)).to_json())
+    await context.aclose()
+    assert "csrf_token=***" in shown
+    assert "Authorization: Bearer ***" in shown
+    assert "hidden-0123" not in shown
+
+
+def test_a_web_token_is_a_secret_whatever_its_name() -> None:
+    assert sounds_secret("value", token="eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJidXllciJ9.c2lnbmF0dXJl")

@@ -521,3 +521,21 @@ async def test_a_trace_is_told_of_every_exchange(shop: Shop, context: RunContext
     journey = shop.journey({"get": "/", "follow": True})
     await run_journey(journey, context, trace=lambda hop: hops.append((hop.url, hop.status)))
     assert hops == [(f"{shop.url}/", 302), (f"{shop.url}/next", 200)]
+
+
+async def test_a_created_thing_without_a_name_is_unknown(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("ok")
+    step = await failing(shop, context, {"post": "/", "creates": "{{ order }}"})
+    assert step.reason is Reason.CONFIG
+    assert states(context) == ["intent", "unknown"]
+
+
+async def test_cleanup_runs_for_what_may_have_been_made_though_nothing_answered(
+    shop: Shop, context: RunContext
+) -> None:
+    shop.pages["POST /"] = lambda _: asyncio.sleep(60)
+    shop.pages["DELETE /"] = lambda _: Reply("gone")
+    step = {"post": "/", "creates": "{{ run_id }}", "timeout": "500ms"}
+    result = await run(shop, context, step, cleanup=[{"delete": "/"}])
+    assert [str(step.outcome) for step in result.cleanup] == ["up"]
+    assert states(context) == ["intent", "unknown", "undone"]
