@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urljoin
 
 from pydantic import AfterValidator
-from selectolax.lexbor import LexborHTMLParser, SelectolaxError
+from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, SelectolaxError
 
 from probes.markup import HostilePage, check_page
 
@@ -88,7 +88,7 @@ class Page:
     def document(self) -> Node:
         """Raises HostilePage."""
         check_page(self._html)
-        return LexborHTMLParser(self._html)
+        return LexborHTMLParser(self._html, options=LexborDocumentOptions.WO_EVENTS)  # twice as fast
 
     @cached_property
     def base(self) -> str:
