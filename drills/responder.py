@@ -46,8 +46,8 @@ class Responder:
             await self._tell(incident, first=True)
             self.done.add("told")
         elif fault_is_out and incident["status"] == "monitoring" and "resolved" not in self.done:
-            await self._tell(incident, first=False)
             await self._act(incident, "resolve", text="The drill's fault is out and every alert is over.")
+            await self._tell(incident, first=False)
             self.done.add("resolved")
 
     async def _tell(self, incident: Mapping[str, Any], *, first: bool) -> None:
@@ -56,7 +56,7 @@ class Responder:
             words = "We are looking into it." if first else "It is over."
             await self._act(incident, "update", text=words)
             return
-        status = None if not first or update.status == incident["status"] else update.status
+        status = None if update.status == incident["status"] else update.status
         given = {"text": update.en, "text_zh": update.zh, "public": update.public, "status": status}
         await self._act(incident, "update", **{name: value for name, value in given.items() if value is not None})
 

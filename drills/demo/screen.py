@@ -31,9 +31,10 @@ def screen() -> Screen:
 
 
 class PlainScreen:
-    """One line for each thing that changed."""
+    """One line for each thing that changed; with `known`, only for what changes after the first look."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, known: bool = False) -> None:
+        self._mute = known
         self._outcomes: dict[str, str] = {}
         self._alerts: set[str] = set()
         self._events: set[tuple[int, int]] = set()
@@ -56,9 +57,11 @@ class PlainScreen:
                 if (number, event["seq"]) not in self._events:
                     self._events.add((number, event["seq"]))
                     self._line(event["at"], f"#{number}", _event_words(event))
+        self._mute = False
 
     def _line(self, at: str, what: str, words: str) -> None:
-        click.echo(f"{local_time(at, '%H:%M:%S')}  {what:<8} {clean(words)}")
+        if not self._mute:
+            click.echo(f"{local_time(at, '%H:%M:%S')}  {what:<8} {clean(words)}")
 
     def close(self) -> None:
         pass

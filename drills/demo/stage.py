@@ -24,11 +24,13 @@ from drills.target import Shop
 from drills.watch import Watch
 from incident.client import Answered, Client, Unreachable
 from probes.secrets import Environment
+from probes.yamlfile import load
 from runbooks.library import Library
 
 DRILL = "payment-declines"
 HOST = "127.0.0.1"
 READY_WITHIN = 20.0  # seconds
+UP_WITHIN = 60.0  # seconds that the journeys have to be up for the first time
 ENDS_WITHIN = 2.0  # seconds that the daemon has to go by itself
 BEAT = 0.25  # seconds between two looks
 
@@ -55,7 +57,7 @@ async def play(port: int, *, once: bool) -> bool:
             click.echo("\n" + _addresses(own, shop.url, folder))
             if not once:
                 click.echo("It all goes on until Ctrl-C.")
-                async with _shown(client, PlainScreen()):
+                async with _shown(client, PlainScreen(known=True)):
                     await asyncio.Event().wait()
     return card.passed
 
@@ -77,11 +79,31 @@ def _addresses(port: int, shop: str, folder: Path) -> str:
 async def _drilled(folder: Path, client: Client, shop: Shop) -> Scorecard:
     view = screen()
     async with _shown(client, view):
+        view.say("waiting until every journey has been up once")
+        await _all_up_once(client, folder)
         drill = load_file(folder / "drills" / f"{DRILL}.yaml", Environment(os.environ), [])[0]
         try:
             return await Conductor(drill, client, Library(folder), shop, view.say).run()
         except (Answered, Unreachable) as error:
             raise DemoFailed(f"Shopwatch stopped answering: {error}; see {_log(folder)}") from None
+
+
+async def _all_up_once(client: Client, folder: Path) -> None:
+    """Raises DemoFailed when that takes too long."""
+    waiting = set(_journey_names(folder))
+    watch = Watch(client)
+    end = asyncio.get_running_loop().time() + UP_WITHIN
+    while waiting:
+        snapshot = await watch.look()
+        waiting = {name for name in waiting if snapshot.outcome(name) != "up"}
+        if asyncio.get_running_loop().time() > end:
+            raise DemoFailed(f"never up within {UP_WITHIN:g} s: {', '.join(sorted(waiting))}; see {_log(folder)}")
+        await asyncio.sleep(BEAT)
+
+
+def _journey_names(folder: Path) -> list[str]:
+    files = sorted((folder / "probes").glob("*.yaml"))
+    return [document.data["journey"] for file in files for document in load(file, [])]
 
 
 @contextlib.asynccontextmanager
