@@ -17,7 +17,7 @@ Probe = Callable[[], Awaitable[None]]
 
 
 def transport(url: str, ca: Path | None) -> Probe:
-    """One client per probe, as a journey's run has it, with a new connection; the body is read."""
+    """One transport per probe, a request of httpx's sent over it as a journey's session does, the body read."""
     import httpx
 
     from probes.http import SystemResolver, TlsOptions, Transport, context_for
@@ -26,12 +26,11 @@ def transport(url: str, ca: Path | None) -> Probe:
     resolver = SystemResolver()
 
     async def probe() -> None:
-        async with httpx.AsyncClient(
-            transport=Transport(resolver=resolver, ssl_context_for=lambda host: context_for(options)), trust_env=False
-        ) as client:
-            deadline = asyncio.get_running_loop().time() + 10
-            answer = await client.send(client.build_request("GET", url, extensions={"deadline": deadline}))
-            assert answer.status_code == 200
+        deadline = asyncio.get_running_loop().time() + 10
+        request = httpx.Request("GET", url, headers={"User-Agent": "shopwatch"}, extensions={"deadline": deadline})
+        async with Transport(resolver=resolver, ssl_context_for=lambda host: context_for(options)) as own:
+            answer = await own.handle_async_request(request)
+            assert answer.status_code == 200 and await answer.aread()
 
     return probe
 

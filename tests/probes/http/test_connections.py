@@ -93,6 +93,7 @@ def test_a_closed_connection_is_noticed_even_if_the_loop_had_no_time_to_see_it()
             return await client.post(f"http://127.0.0.1:{port}/", content=b"order")
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(5)
         server = threading.Thread(target=answer_twice, args=(listening,))
         server.start()
         assert asyncio.run(ask(listening.getsockname()[1])).content == b"hello"
