@@ -53,8 +53,8 @@ def check(step: "Step") -> None:
     bodies = [key for key in ("form", "json", "body") if key in step.keys_given]
     if len(bodies) > 1:
         raise Wrong(f"a request has one body: {' and '.join(bodies)} exclude each other", at=(bodies[1],))
-    if bodies and step.method in ("GET", "HEAD"):
-        raise Wrong(f"{step.verb} sends no body", "use post, put or patch, or put the values under query", (bodies[0],))
+    if bodies and (step.verb == "head" or (step.verb == "get" and step.form is not None)):
+        raise Wrong(f"{step.verb} sends no {bodies[0]}", "use post, or put the values under query", (bodies[0],))
 
 
 KIND = Kind("http", VERBS, ANSWER_KEYS | {"query", "form", "json", "body"}, EXPECTATIONS, name_of=name_of, check=check)

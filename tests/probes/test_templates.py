@@ -69,6 +69,7 @@ def test_a_single_expression_keeps_its_type(source: str, value: Any) -> None:
         ("{{ [1, 'a'] }}!", '[1, "a"]!'),
         ("at {{ now }}", "at 2026-03-01T12:00:00+00:00"),
         ("{% for item in cart.items %}{{ item.sku }}{{ ', ' if not loop.last }}{% endfor %}", "B-1, B-2"),
+        ("{% for i in range(2) %}{{ 'a'.upper() }}{{ i }}{% endfor %}", "A0A1"),
         ("{{ '%.2f' | format(2.675) }} €", "2.68 €"),
         ("{{ '%05d' | format(42) }}-", "00042-"),
         ("{{ 'a' ~ 1.50 ~ none }}-", "a1.50-"),
@@ -203,6 +204,12 @@ def test_a_template_that_would_blow_up_is_stopped_at_once(source: str) -> None:
     with pytest.raises((ValueError, TemplateFailed)):
         Template(source).render(CONTEXT)
     assert time.thread_time() - started < MAX_SECONDS + 0.75
+
+
+def test_the_turns_of_all_loops_are_counted_together() -> None:
+    with pytest.raises(TemplateFailed, match="more than 10000 turns"):
+        Template("{% for a in range(200) %}{% for b in range(51) %}{% endfor %}{% endfor %}").render({})
+    assert Template("{% for a in range(90) %}{% for b in range(90) %}{% endfor %}{% endfor %}").render({}) == ""
 
 
 def test_a_large_value_in_a_loop_is_bounded_in_time() -> None:
