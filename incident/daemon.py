@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pwd
+import resource
 import signal
 import socket
 import sys
@@ -49,6 +50,7 @@ class Ready:
 def main(folder: Path, port: int | None, database: str | None) -> None:
     """The command: ends with exit code 2 and a plain word where the daemon cannot start."""
     logs.configure()
+    _allow_many_connections()
     try:
         workspace = load_workspace(folder)
         asyncio.run(_until_signal(workspace, port, database))
@@ -160,6 +162,13 @@ def _prober(workspace: Workspace, url: str, desk: Desk, environment: Mapping[str
     token = desk.lend_token(Actor("prober", Role.VIEWER, Kind.SOURCE))
     command = [sys.executable, "-P", "-m", "probes", "-w", str(workspace.dir), "--report-to", url, "--supervised"]
     return Supervisor("prober", command, {**(environment or os.environ), "SHOPWATCH_TOKEN": token})
+
+
+def _allow_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * CONNECTIONS if hard == resource.RLIM_INFINITY else min(4 * CONNECTIONS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _account() -> str:

@@ -98,3 +98,12 @@ def test_the_account_of_the_file_must_be_ours(monkeypatch: pytest.MonkeyPatch) -
     leave("127.0.0.1")
     monkeypatch.setattr(os, "getuid", lambda: 4_000_000)
     assert Client().token is None
+
+
+def test_a_daemon_that_cannot_leave_its_token_runs_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with left_token("127.0.0.1", 8470, "sw_x") as path:
+        assert not path.exists()

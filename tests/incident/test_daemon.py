@@ -104,6 +104,13 @@ def test_kill_9_of_the_daemon_takes_the_prober_along_and_the_next_one_starts(dae
             Client(again.url, stale).get("/api/v1/incidents")
 
 
+def test_answers_do_not_wait_for_acknowledgements_on_the_way() -> None:
+    with bind("127.0.0.1", 0) as sock, socket.create_connection(sock.getsockname()):
+        accepted, _ = sock.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_an_address_that_is_not_ours_is_said_plainly() -> None:
     with pytest.raises(CannotListen, match="no address of this machine"):
         bind("203.0.113.9", 0)
