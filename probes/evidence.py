@@ -106,7 +106,19 @@ class Masker:
 
 @lru_cache(maxsize=1024)
 def _encodings(secret: str) -> frozenset[str]:
-    return frozenset({secret, *forms(secret)})
+    return frozenset({secret, *forms(secret), *_in_a_url(secret)})
+
+
+def _in_a_url(secret: str) -> Iterator[str]:
+    """What httpx makes of a secret that was written into a URL as it is, without being encoded first."""
+    for part in {secret, secret.partition("#")[0], secret.partition("?")[0]}:
+        for place in ("http://x/", "http://x/?"):
+            try:
+                spelled = str(httpx.URL(place + part).copy_with(fragment=None))[len(place) :]
+            except (httpx.InvalidURL, UnicodeError):  # what cannot be in a URL cannot leak in one
+                continue
+            if len(spelled) >= SHORTEST_SECRET:
+                yield spelled
 
 
 def secrets_of(request: httpx.Request) -> Iterator[str]:

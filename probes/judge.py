@@ -57,7 +57,7 @@ class Judge:
             cookie = answer.cookies.get(name)
             self._match(Reason.COOKIE, f"cookie {name}", matcher, [] if cookie is None else [cookie])
         if expect.body is not None:
-            self._match(Reason.BODY, "body", expect.body, [read(Reason.BODY, lambda: answer.text, answer)])
+            self._body(expect.body)
         for path, matcher in expect.json_.items():
             self._match(Reason.JSON, f"json {path}", matcher, find_json(path, answer))
         for selector, matcher in expect.html.items():
@@ -67,6 +67,14 @@ class Judge:
             except Failed as failure:
                 failure.seen += on_page(answer) if not nodes else ""
                 raise
+
+    def _body(self, matcher: Matcher) -> None:
+        text = read(Reason.BODY, lambda: self.answer.text, self.answer)
+        try:
+            self._match(Reason.BODY, "body", matcher, [text])
+        except Failed as failure:
+            failure.seen = self.answer.shown if self.answer.is_page else failure.seen
+            raise
 
     def _match(
         self, reason: Reason, what: str, matcher: Matcher, found: Sequence[Any], count: int | None = None
@@ -81,9 +89,9 @@ def read(reason: Reason, look: Callable[[], Any], answer: Answer) -> Any:
     try:
         return look()
     except WrongEncoding as error:
-        raise Failed(Reason.BODY, f"a body in {answer.charset or 'utf-8'}", f"{error}: {answer.shown}") from None
+        raise Failed(Reason.BODY, f"a body in {answer.charset or 'utf-8'}", f"{error}, in {answer.shown}") from None
     except ValueError as error:
-        seen = f"{error}: {answer.content_type or 'no Content-Type'}: {answer.shown}"
+        seen = f"{error}: {answer.content_type or 'no Content-Type'} with {answer.shown}"
         raise Failed(reason, "a JSON document", seen) from None
 
 
@@ -96,7 +104,7 @@ def _parts(answer: Answer) -> Iterator[str]:
     if answer.is_redirect:
         yield f"with Location: {answer.headers['location']}"
     elif answer.content:
-        yield f"with the body: {answer.shown}"
+        yield f"with {answer.shown}"
 
 
 def select(answer: Answer, selector: str) -> Sequence[Any]:
@@ -110,7 +118,7 @@ def select(answer: Answer, selector: str) -> Sequence[Any]:
 def on_page(answer: Answer) -> str:
     """Which page it was where something is missing: the error page, the sign-in page, another one than was meant."""
     titles = select(answer, "title")
-    return f" on the page titled {describe(text_of(titles[0]), 200)}" if titles else f" in: {answer.shown}"
+    return f" on the page titled {describe(text_of(titles[0]), 200)}" if titles else f" in {answer.shown}"
 
 
 def find_json(path: str, answer: Answer) -> list[Any]:

@@ -84,7 +84,7 @@ def _of_page(save: Save, answer: Answer) -> Any:
 def _seen(save: Save, answer: Answer) -> str:
     if save.html is not None:
         return f"nothing{on_page(answer)}"
-    return "nothing" if save.header is not None or save.cookie is not None else f"nothing in: {answer.shown}"
+    return "nothing" if save.header is not None or save.cookie is not None else f"nothing in {answer.shown}"
 
 
 def _what(save: Save) -> str:

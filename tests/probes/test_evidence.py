@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
+import httpx
 import pytest
 
 from probes.context import RunContext
@@ -47,6 +48,15 @@ def test_a_secret_is_masked_in_every_encoding(form: str) -> None:
     assert shown.endswith(" after")
     assert "${PASSWORD}" in shown
     assert ENCODINGS[form][-9:-3] not in shown
+
+
+@pytest.mark.parametrize("secret", ["p&ss 1'<>", 'a"b{c}^|`\\d', "ünï côde/?x", "before#after", "100%25 sure"])
+@pytest.mark.parametrize("place", ["http://x/?p=", "http://x/a/"])
+def test_a_secret_written_into_a_url_is_masked_as_the_url_spells_it(secret: str, place: str) -> None:
+    masker = Masker()
+    masker.add(secret, "P")
+    url = str(httpx.URL(place + secret).copy_with(fragment=None))
+    assert masker(url).startswith(f"{place}${{P}}"), url
 
 
 def test_a_secret_with_a_name_stands_as_a_variable_in_the_command() -> None:
@@ -165,6 +175,7 @@ async def test_no_secret_of_a_run_is_in_its_result_in_any_encoding(shop: Shop, t
     for secret in secrets:
         for form in everything_encoded(secret).split(" | "):
             assert form.strip('"') not in shown, f"{secret!r} as {form!r}"
+    assert "p&ss" not in shown
 
 
 @pytest.mark.anyio
@@ -179,7 +190,7 @@ async def test_the_evidence_still_says_what_happened(shop: Shop, tmp_path: Path)
     result, _ = await run(shop, tmp_path)
     step = result.steps[1]
     assert (step.reason, step.expected, step.status) == ("status", "status 200 to 399", 500)
-    assert (step.seen or "").startswith("500 with the body: <h1>")
+    assert (step.seen or "").startswith("500 with the page: ${ACCOUNT_PASSWORD} | ")
     assert len((step.seen or "").encode()) <= SEEN_LIMIT
     assert '"$SHOP_API_KEY"' in (step.curl or "")
     assert "sessionid=***" in (step.curl or "")

@@ -139,6 +139,14 @@ async def test_an_unexpected_401_or_403_is_auth(shop: Shop, context: RunContext,
     assert (await run(shop, context, {"get": "/", "expect": {"status": status}})).outcome is Outcome.UP
 
 
+async def test_of_a_page_the_evidence_shows_what_a_reader_sees(shop: Shop, context: RunContext) -> None:
+    page = "<title>Pay</title><style>p {}</style><p>Card\n declined</p><script>x()</script>"
+    shop.pages["/"] = lambda _: Reply(page)
+    for expect in ({"status": 303}, {"body": {"contains": "Thank you"}}):
+        step = await failing(shop, context, {"get": "/", "expect": expect})
+        assert (step.seen or "").endswith('the page titled "Pay": Card declined')
+
+
 async def test_after_a_failed_step_the_others_are_skipped(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: Reply("ok")
     result = await run(shop, context, {"get": "/"}, {"get": "/gone", "service": "cart"}, {"get": "/"})
