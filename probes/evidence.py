@@ -23,6 +23,7 @@ _WINDOW = 64 << 10  # characters of a long text that are looked at
 _SECRET_WORDS = re.compile(
     r"csrf|xsrf|sess(?!ame)|auth(?!ors?(?![a-z]))|bearer|jwt|nonce|(?<![a-z])otp(?![a-z])|signature", re.IGNORECASE
 )
+_PLAIN = re.compile(r"[A-Za-z0-9]+")
 _JSON_TEXT = re.compile(r'"([^"\\]{1,100})"\s*:\s*"((?:[^"\\]|\\.)+)"')
 _WEB_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.")
 _BODY_LIMIT = 16 << 10  # characters of a request body that the curl command repeats
@@ -36,6 +37,11 @@ def sounds_secret(*names: str | None, token: object = None) -> bool:
     if isinstance(token, str) and _WEB_TOKEN.match(token):
         return True
     return any(name is not None and (looks_secret(name) or _SECRET_WORDS.search(name)) for name in names)
+
+
+def core(secret: str) -> str:
+    """The longest piece of a secret that no URL, page or JSON spells differently."""
+    return max(_PLAIN.findall(secret), key=len, default=secret)
 
 
 class Masker:

@@ -12,7 +12,7 @@ import httpx
 
 from probes.answer import Answer
 from probes.context import RunContext
-from probes.evidence import SHORTEST_COOKIE, SHORTEST_SECRET, Masker, curl_command, secrets_of, sounds_secret
+from probes.evidence import SHORTEST_COOKIE, SHORTEST_SECRET, Masker, core, curl_command, secrets_of, sounds_secret
 from probes.failure import Failed
 from probes.journey import Account, Journey
 from probes.kinds import Step
@@ -60,12 +60,16 @@ class Run:
         return value.text(self.values)
 
     def shown_url(self) -> str | None:
-        """Of the last request, for people. Most have nothing to hide, and making a masker costs more than a step."""
+        """Of the last request, for people: most have nothing to hide, and a masker with a run's fresh secrets costs
+        as much as a step, so it is made only where one of them may be in the URL."""
         if self.session.request is None:
             return None
         url = str(self.session.request.url)
-        plain = not (self.secrets or self.context.environment.secrets or self.session.has_cookies or "?" in url)
-        return url if plain else self.masker()(url)
+        fresh = [value for value, name in self.secrets.items() if not name]
+        fresh += [value for _, value in self.session.secrets()]
+        if "?" in url or any(core(value) in url for value in fresh if value):
+            return self.masker()(url)
+        return self._lasting_masker()(url)
 
     def url(self, text: str) -> httpx.URL:
         """Absolute, or relative to the journey's `base` as a link on a page there would be."""
@@ -102,9 +106,7 @@ class Run:
 
     def masker(self) -> Masker:
         """Everything that must not be shown: made when something is to be shown."""
-        masker = Masker()
-        for name, value in self.context.environment.secrets.items():
-            masker.add(value, name)
+        masker = self._lasting_masker()
         for value, name in self.secrets.items():
             masker.add(value, name or None)
         for name, value in self.session.secrets():
@@ -112,6 +114,16 @@ class Run:
         if self.session.request is not None:
             for value in secrets_of(self.session.request):
                 masker.add(value)
+        return masker
+
+    def _lasting_masker(self) -> Masker:
+        """Of the secrets that are the same in every run."""
+        masker = Masker()
+        for name, value in self.context.environment.secrets.items():
+            masker.add(value, name)
+        for value, name in self.secrets.items():
+            if name:
+                masker.add(value, name)
         return masker
 
     def curl(self, masker: Masker) -> str | None:

@@ -129,10 +129,6 @@ class Session:
         """The same step asks once more: its phases start anew."""
         self.spent = {}
 
-    @property
-    def has_cookies(self) -> bool:
-        return bool(self._jars)
-
     async def close(self) -> None:
         await self.transport.aclose()
 
