@@ -198,8 +198,11 @@ class SlackSettings(Strict):
 
 
 class Listen(Strict):
+    """`names`: host names by which this Shopwatch is reached, besides its addresses and the status page's."""
+
     host: Annotated[str, StringConstraints(min_length=1)] = "127.0.0.1"
     port: int = Field(default=8470, ge=0, le=65535)
+    names: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$")], ...] = ()
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
 
 

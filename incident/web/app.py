@@ -55,7 +55,9 @@ async def create_app(desk: Desk, settings: Settings, folder: Path | None = None)
     app.add_exception_handler(IncidentError, _incident_error)
     app.add_exception_handler(Exception, _defect)
     listen = settings.listen
-    return Gate(app, callers, Names.of(listen.host, settings.status_page.public_url, listen.trusted_proxies))
+    return Gate(
+        app, callers, Names.of(listen.host, settings.status_page.public_url, listen.trusted_proxies, listen.names)
+    )
 
 
 def _plain_routes(desk: Desk, settings: Settings, folder: Path | None, metrics: Metrics) -> list[BaseRoute]:

@@ -63,7 +63,9 @@ def foreign(peer: Peer, names: Names) -> str | None:
     """Why this request comes from somewhere that has no business here (a text for the log and the caller), or None."""
     host = peer.headers.get("host", "")
     if not _own_host(host, peer, names):
-        return f"the Host {host!r} is not one of this Shopwatch's names (see `listen` and `status_page.public_url`)"
+        return (
+            f"the Host {host!r} is not one of this Shopwatch's names (see `listen.names` and `status_page.public_url`)"
+        )
     origin = peer.headers.get("origin")
     if origin is not None and not _own_origin(origin, host, peer, names):
         return f"the Origin {origin!r} is foreign"

@@ -100,9 +100,7 @@ def test_the_account_of_the_file_must_be_ours(monkeypatch: pytest.MonkeyPatch) -
     assert Client().token is None
 
 
-def test_a_daemon_that_cannot_leave_its_token_runs_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_daemon_that_cannot_leave_its_token_runs_anyway(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     with left_token("127.0.0.1", 8470, "sw_x") as path:

@@ -41,6 +41,11 @@ def test_the_address_that_was_connected_to_is_an_own_name() -> None:
     assert foreign(peer(host="192.0.2.8:8470", server="192.0.2.7"), names) is not None
 
 
+def test_a_name_that_the_settings_give_is_an_own_name() -> None:
+    names = Names.of("0.0.0.0", None, (), ("Shopwatch.internal.example",))
+    assert foreign(peer(host="shopwatch.internal.example:8470", server="192.0.2.7"), names) is None
+
+
 @pytest.mark.parametrize("origin", ["http://127.0.0.1:8470", "https://status.shop.example"])
 def test_own_origins_are_welcome(origin: str) -> None:
     assert foreign(peer(origin=origin), NAMES) is None
