@@ -132,12 +132,20 @@ def add_runbooks(incident: Incident, labels: Mapping[str, str], draft: Draft, po
 
 
 def _reroot(incident: Incident, alert: StoredAlert, draft: Draft, policy: Policy) -> None:
+    """The trouble lies deeper: whoever the routes name for the deeper service is told as well."""
     was = incident.service
-    data = {"service": alert.service, "was": was, "title": _title(alert, incident.drill)}
-    draft.add(
-        incident.number, "service", f"{was} needs {alert.service}, which is in trouble: the cause lies there", data
-    )
-    labels = {**alert.labels, "service": alert.service, "severity": alert.severity}
+    labels = {**alert.labels, "service": alert.service, "severity": incident.severity}
+    if incident.drill is not None:
+        labels["drill"] = incident.drill
+    by_hand = "alertname" not in incident.labels  # then the title is a person's
+    data = {
+        "service": alert.service,
+        "was": was,
+        "title": incident.title if by_hand else _title(alert, incident.drill),
+        "labels": labels,
+        "channels": list(policy.route(labels)),
+    }
+    draft.add(incident.number, "service", f"{was} needs {alert.service}, which is in trouble: it lies there", data)
     add_runbooks(draft.incidents[incident.number], labels, draft, policy)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from incident.model import Event, Incident
 
 PAGE, UPDATE = "page", "update"
+_PAGING = frozenset({"opened", "severity", "service"})  # they name channels; one that had not been told is paged
 _TOLD = frozenset(
     {"acknowledged", "update", "status", "severity", "service", "assigned", "resolved", "reopened", "merged"}
 )
@@ -40,7 +41,7 @@ def messages(
     for event in events:
         incident = after[event.incident]
         known = told.setdefault(event.incident, set())
-        if event.kind in ("opened", "severity"):
+        if event.kind in _PAGING:
             new = [name for name in event.data.get("channels", ()) if name not in known]
             found.extend(_message(event, incident, name, PAGE, base_url) for name in new)
         else:

@@ -8,7 +8,7 @@ Kinds of event, and what their `data` holds (always JSON):
 | alert           | fingerprints, services, alerts (the first few, for reading): they fire                          |
 | alert_ended     | fingerprints: their source says that they are over                                              |
 | alert_stale     | fingerprints: their source went silent, which is no recovery                                    |
-| service         | service, was, title: the trouble turned out to lie deeper                                       |
+| service         | service, was, title, labels, channels (told from now on): the trouble lies deeper               |
 | severity        | severity, was, channels (told from now on)                                                      |
 | status          | status, was                                                                                     |
 | acknowledged    | again: somebody had before                                                                      |
@@ -85,7 +85,7 @@ class Incident:
     roles: Mapping[str, str] = field(default_factory=dict)
     alerts: Mapping[str, str] = field(default_factory=dict)
     runbooks: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)  # of the first alert, severity as SEVn: what routes see
+    labels: Mapping[str, str] = field(default_factory=dict)  # of the root's first alert: what routes see
     channels: tuple[str, ...] = ()  # who has been told, and hears what follows
     next_update_due: datetime | None = None
     merged_into: int | None = None
@@ -222,9 +222,14 @@ def _alerts(state: str) -> Any:
 
 
 def _service(incident: Incident, event: Event) -> dict[str, Any]:
-    service = event.data["service"]
-    title = event.data.get("title", incident.title)
-    return {"service": service, "services": _union([service], incident.services), "title": title}
+    data = event.data
+    return {
+        "service": data["service"],
+        "services": _union([data["service"]], incident.services),
+        "title": data.get("title", incident.title),
+        "labels": dict(data.get("labels", incident.labels)),
+        "channels": _union(incident.channels, data.get("channels", ())),
+    }
 
 
 def _severity(incident: Incident, event: Event) -> dict[str, Any]:

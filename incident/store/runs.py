@@ -48,7 +48,8 @@ def add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Keeps these runs. One that is known by its id already, because a prober repeated a batch, is passed over."""
     fresh = {row["run_id"]: row for row in rows}
     insert_new(connection, runs, list(fresh.values()))
-    last = {(row.journey, row.location): row._mapping for row in connection.execute(select(journeys))}
+    kept = select(*(journeys.c[name] for name in ("journey", "location", "started_at", "since", "outcome")))
+    last = {(row.journey, row.location): row._mapping for row in connection.execute(kept)}
     newest: dict[tuple[str, str], dict[str, Any]] = {}
     for row in sorted(fresh.values(), key=lambda row: row["started_at"]):
         place = (row["journey"], row["location"])

@@ -125,6 +125,25 @@ def test_the_worst_alert_raises_the_severity_and_tells_those_who_had_not_been_to
     assert world.pages == [(1, "screen"), (1, "phone")]
 
 
+def test_when_the_cause_lies_deeper_its_people_are_paged_and_nobody_twice() -> None:
+    policy = replace(POLICY, route=lambda labels: ("all", "stock") if labels["service"] == "catalog" else ("all",))
+    world = World(policy)
+    world.hear(stored("checkout"))
+    world.hear(stored("catalog"))
+    assert world.pages == [(1, "all"), (1, "stock")]
+    assert world.incidents[1].title == "catalog is down"
+
+
+def test_a_late_word_that_it_fires_does_not_disturb_a_resolved_incident() -> None:
+    world = World(replace(POLICY, auto_resolve=60))
+    world.hear(stored("payment"))
+    world.hear(replace(stored("payment"), state=RESOLVED))
+    world.pass_time(60)
+    before = list(world.events)
+    world.hear(stored("payment"))
+    assert world.events == before
+
+
 def test_a_stale_alert_is_no_recovery() -> None:
     world = World()
     world.hear(stored("payment"))

@@ -133,20 +133,20 @@ async def test_a_storm_gives_one_incident_and_one_page_a_root_service(tmp_path: 
     await desk.start()
     names = sorted(services)
     alerts = [firing(names[n % 50], clock(), f"Alert{n}") for n in range(10_000)]
-    started = time.perf_counter()
+    started = time.process_time()
     for start in range(0, len(alerts), 64):
         await desk.intake(alerts[start : start + 64], "prometheus")
         if start % 640 == 0:
             await desk.cycle(clock())
     await desk.cycle(clock())
-    taken = time.perf_counter() - started
+    taken = time.process_time() - started
     found = await desk.incidents(open_only=True)
     pages = Counter(row["incident"] for row in await desk.deliveries(limit=10_000) if row["kind"] == "page")
     assert len(found) <= 10
     assert max(pages.values()) == 1
     assert sum(len(incident.alerts) for incident in found) == 10_000
     assert max(incident.seq for incident in found) < 60
-    assert taken < 30, f"{taken:.1f} s"  # about 5 s alone on one core
+    assert taken < 20, f"{taken:.1f} s of CPU"  # about 2 s on an idle machine
     await desk.close()
 
 
