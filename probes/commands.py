@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from probes.result import Result
     from probes.secrets import Environment
     from probes.session import Hop
+    from probes.workspace import Workspace
 
 _NAME = re.compile(r"^journey:[ \t]*[\"']?([^\"'#\n]+)", re.MULTILINE)
 
@@ -42,9 +43,8 @@ def list_journeys(as_json: bool) -> None:
       shopwatch -w myshop probe list --json
     """
     from probes.screen import last_results, list_table
-    from probes.workspace import Workspace
 
-    workspace = Workspace(workspace_dir())
+    workspace = _workspace()
     journeys, mistakes = workspace.journeys()
     rows = last_results(workspace.dir / ".shopwatch", journeys)
     if as_json:
@@ -124,17 +124,34 @@ async def _run(journey: "Journey", state: Path, environment: "Environment", hops
 
 def _find(name: str, stack: ExitStack) -> "tuple[Journey, Path, Environment]":
     """The journey, the state folder that its run uses, and the environment that knows its secrets."""
-    from probes.workspace import SETTINGS, Workspace
+    from probes.workspace import SETTINGS, Workspace, WorkspaceInvalid
 
     path, _, part = name.partition("#")
-    workspace = Workspace(workspace_dir())
     if path.endswith((".yaml", ".yml")):
+        workspace = Workspace(workspace_dir())
         journey = _in_file(Path(path), part, workspace.env)
         if not (workspace.dir / SETTINGS).exists():
             return journey, Path(stack.enter_context(_temporary())), workspace.env
     else:
+        workspace = _workspace()
         journey = _in_workspace(name, *workspace.journeys())
-    return journey, workspace.state, workspace.env
+    try:
+        return journey, workspace.state, workspace.env
+    except WorkspaceInvalid as error:
+        fail(str(error), USAGE)
+
+
+def _workspace() -> "Workspace":
+    """The workspace, whatever its files say; fails where there is none."""
+    from probes.workspace import SETTINGS, Workspace, WorkspaceInvalid
+
+    workspace = Workspace(workspace_dir())
+    if not (workspace.dir / SETTINGS).exists():
+        try:
+            workspace.settings()
+        except WorkspaceInvalid as error:
+            fail(str(error), USAGE)
+    return workspace
 
 
 def _temporary() -> Any:

@@ -101,6 +101,20 @@ def test_a_trace_in_json_lists_them(workspace: Path) -> None:
     assert [(hop["method"], hop["status"]) for hop in document["trace"]] == [("GET", 200)]
 
 
+@pytest.mark.parametrize("words", [["list"], ["run", "home"]])
+def test_a_folder_that_is_no_workspace_is_2(tmp_path: Path, words: list[str]) -> None:
+    result = probe(tmp_path, *words)
+    assert result.exit_code == 2
+    assert "shopwatch.yaml" in result.stderr
+
+
+def test_a_state_folder_that_cannot_be_made_is_2(workspace: Path) -> None:
+    (workspace / ".shopwatch").write_text("in the way")
+    result = probe(workspace, "run", "home")
+    assert result.exit_code == 2
+    assert ".shopwatch" in result.stderr
+
+
 def test_an_unknown_journey_is_4_with_a_suggestion(workspace: Path) -> None:
     result = probe(workspace, "run", "hom")
     assert result.exit_code == 4
