@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 
 from probes.answer import Answer
-from probes.context import RunContext
+from probes.context import RunContext, tls_options
 from probes.evidence import SHORTEST_COOKIE, SHORTEST_SECRET, Masker, core, curl_command, secrets_of, sounds_secret
 from probes.failure import Failed
 from probes.journey import Account, Journey
@@ -133,10 +133,10 @@ class Run:
             return None
         headers = [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in request.headers.raw]
         options: list[str] = []
-        tls = self.journey.tls
-        if tls is not None:
-            for option, value in (("--cacert", tls.ca), ("--cert", tls.cert), ("--key", tls.key)):
-                options += [option, value] if value is not None else []
+        if self.journey.tls is not None:
+            tls = tls_options(self.journey.tls, self.journey.file.parent)
+            for option, path in (("--cacert", tls.ca), ("--cert", tls.cert), ("--key", tls.key)):
+                options += [option, str(path)] if path is not None else []
             options += [] if tls.verify else ["--insecure"]
         return curl_command(request.method, str(request.url), headers, request.content, masker, options=options)
 
