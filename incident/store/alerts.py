@@ -1,7 +1,7 @@
 """Alerts, by fingerprint. The caller is in a transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -27,10 +27,17 @@ def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> bool:
             waiting.add(alert.fingerprint)
         changed[alert.fingerprint] = merged
     rows = [
-        {**asdict(alert), "pending": WAITING if alert.fingerprint in waiting else DECIDED} for alert in changed.values()
+        {**_row(alert), "pending": WAITING if alert.fingerprint in waiting else DECIDED} for alert in changed.values()
     ]
     upsert(connection, alerts, rows)
     return bool(waiting)
+
+
+_COLUMNS = tuple(item.name for item in fields(StoredAlert))
+
+
+def _row(alert: StoredAlert) -> dict[str, Any]:
+    return {name: getattr(alert, name) for name in _COLUMNS}
 
 
 def _known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, tuple[StoredAlert, int]]:

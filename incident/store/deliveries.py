@@ -1,7 +1,7 @@
 """The outbox's rows, and what channels remember of an incident. The caller is in a transaction."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from incident.store.sql import upsert
 from incident.store.tables import channel_refs, deliveries
 
 DUE, SENDING, DELIVERED, FAILED = "due", "sending", "delivered", "failed"
+_FIELDS = tuple(item.name for item in fields(Message))
 _WINDOW = 500  # rows of one channel looked at for the next to send
 
 
@@ -38,7 +39,7 @@ def add(connection: Connection, messages: Sequence[Message], now: datetime) -> N
             "created_at": now,
             "due_at": now,
             "wait_s": 0.0,
-            "message": {**asdict(message), "at": message.at.isoformat()},
+            "message": {**{name: getattr(message, name) for name in _FIELDS}, "at": message.at.isoformat()},
         }
         for message in messages
     ]

@@ -226,3 +226,13 @@ async def test_the_figures_tell_what_is_open_and_what_waits(desk: Desk, clock: C
     assert found.oldest_due_s == 20
     assert found.times["acknowledge"].count == 1
     assert found.times["acknowledge"].total == 20
+
+
+async def test_runs_are_kept_as_long_as_the_workspace_says(desk: Desk, clock: Clock) -> None:
+    def result(run: str, days: int) -> dict[str, object]:
+        at = (START - timedelta(days=days)).isoformat()
+        return {"journey": "j", "run_id": run, "service": "login", "outcome": "up", "started_at": at, "duration_s": 0.1}
+
+    await desk.results([result("old", 15), result("new", 13)])
+    await desk.cycle(clock())
+    assert [run["run_id"] for run in await desk.runs("j")] == ["new"]
