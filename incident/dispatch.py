@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection
 
 from incident.deliveries import PAGE, Message
@@ -11,6 +12,8 @@ from incident.model import Draft
 from incident.store import deliveries as store
 from incident.store import incidents as incident_store
 from incident.store.deliveries import DELIVERED, FAILED, Claimed
+
+log = structlog.get_logger("incident.dispatch")
 
 
 class Dispatch:
@@ -56,7 +59,11 @@ def _tell(connection: Connection, message: Message, state: str, error: str | Non
     """Adds to the timeline; returns whether there was something to tell. An update that arrives is not worth a line."""
     if state == DELIVERED and message.kind != PAGE:
         return False
-    draft = Draft([incident_store.find(connection, message.number)], 0, now)
+    found = incident_store.by_number(connection, [message.number])
+    if not found:  # not to be read: no reason to hold up the channel
+        log.error("delivery of no incident", key=message.key, state=state)
+        return False
+    draft = Draft(found, 0, now)
     data = {"channel": message.channel, "key": message.key}
     if state == DELIVERED:
         draft.add(message.number, "paged", f"Paged: {message.channel}", data)

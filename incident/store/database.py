@@ -78,12 +78,12 @@ class Database:
 
     def close(self) -> None:
         """Waits for what is being written."""
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-        if self._readers is not None:
-            self._readers.shutdown()
-            self._readers = None
+        writer, self._writer = self._writer, None  # from now on nothing new gets in
+        readers, self._readers = self._readers, None
+        if writer is not None:
+            writer.close()
+        if readers is not None:
+            readers.shutdown()
         for engine in self._engines:
             engine.dispose()
         self._engines = []

@@ -142,7 +142,7 @@ def _shown(row: Row[Any]) -> dict[str, Any]:
         "due_at": row.due_at.isoformat(),
         "done_at": None if row.done_at is None else row.done_at.isoformat(),
         "error": row.error,
-        "text": row.message["text"],
+        "text": row.message.get("text"),
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, delete, update
 
 from incident.channels import Channel, DeliveryFailed, build_channels, close_channels
 from incident.channels.webhook import signature
@@ -13,6 +14,8 @@ from incident.deliveries import Message
 from incident.desk import Desk
 from incident.outbox import Outbox, back_off
 from incident.settings import Settings
+from incident.store.tables import deliveries as rows
+from incident.store.tables import events, incidents
 from tests.incident.conftest import RESPONDER, SHOP, Clock, firing
 from tests.incident.receiver import Receiver, receiving
 
@@ -173,6 +176,25 @@ async def test_a_clock_set_back_does_not_make_a_retry_wait_for_it(tmp_path: Path
         clock.now -= timedelta(hours=3)
         await Outbox(desk, {"hook": flaky}).drain()
         assert flaky.taken == ["1-1-hook"]
+
+
+async def test_a_delivery_that_cannot_be_read_or_belongs_to_nothing_holds_up_no_channel(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async with a_desk(tmp_path, clock, {"hook": {"webhook": "http://127.0.0.1:9/"}}) as (desk, _):
+        for title in ("One", "Two", "Three"):
+            await desk.perform("open", None, RESPONDER, {"title": title})
+
+        def spoil(connection: Connection) -> None:
+            connection.execute(update(rows).where(rows.c.incident == 1).values(message={"x": 1}))
+            connection.execute(delete(events).where(events.c.incident == 2))
+            connection.execute(delete(incidents).where(incidents.c.number == 2))
+
+        await desk.database.write(spoil)
+        flaky = Flaky()
+        await Outbox(desk, {"hook": flaky}).drain()
+        assert flaky.taken == ["2-1-hook", "3-1-hook"]
+        assert await states(desk) == ["failed", "delivered", "delivered"]
 
 
 async def test_pages_go_before_updates(tmp_path: Path, clock: Clock) -> None:
