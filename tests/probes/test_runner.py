@@ -283,6 +283,7 @@ async def test_until_asks_again_until_it_holds(shop: Shop, context: RunContext) 
     until = {"json": {"$.state": "Shipped"}}
     result = await run(shop, context, {"get": "/", "until": until, "within": "2s", "poll": "10ms"})
     assert (result.outcome, result.steps[0].attempts) == (Outcome.UP, 4)
+    assert "connect" not in result.steps[0].phases  # they are those of the last attempt, on the connection of the first
 
 
 async def test_until_polls_through_transport_errors(shop: Shop, context: RunContext) -> None:
