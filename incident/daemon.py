@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,9 @@ def main(folder: Path, port: int | None, database: str | None) -> None:
         asyncio.run(_until_signal(workspace, port, database))
     except (IncidentError, ProbesError) as error:
         fail(str(error), USAGE)
+    except ExceptionGroup as group:  # a part of it broke, and took the others down in good order
+        log.critical("the daemon broke", exc_info=group)
+        sys.exit(1)
 
 
 async def _until_signal(workspace: Workspace, port: int | None, database: str | None) -> None:
@@ -67,6 +70,11 @@ async def _until_signal(workspace: Workspace, port: int | None, database: str | 
 
 
 def _say(ready: Ready) -> None:
+    with suppress(BrokenPipeError):  # nobody reads us, which is no reason not to run
+        _print(ready)
+
+
+def _print(ready: Ready) -> None:
     click.echo(f"Status page  {ready.url}/")
     click.echo(f"API          {ready.url}/api/v1/  (and Alertmanager's at /api/v2/)")
     click.echo(f"Workspace    {clean(str(ready.workspace.resolve()))}")

@@ -10,6 +10,8 @@ from urllib.request import urlopen
 
 import pytest
 
+from incident import daemon as daemon_module
+from incident import logs
 from incident.client import Answered, Client, token_file
 from incident.listening import CannotListen, bind, url_of
 from tests.incident.daemon import CLI, Daemon, environment, running, workspace
@@ -102,6 +104,21 @@ def test_kill_9_of_the_daemon_takes_the_prober_along_and_the_next_one_starts(dae
         assert Client(again.url).get("/api/v1/incidents")[0]["title"] == "kept"
         with pytest.raises(Answered, match="unknown"):
             Client(again.url, stale).get("/api/v1/incidents")
+
+
+def test_a_daemon_of_which_a_part_breaks_ends_with_a_word_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ExceptionGroup("parts", [RuntimeError("the engine fell out")])
+
+    monkeypatch.setattr(daemon_module, "_until_signal", broken)
+    monkeypatch.setattr(logs, "configure", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        daemon_module.main(workspace(tmp_path / "shop"), 0, None)
+    said = capfd.readouterr()
+    assert ended.value.code == 1
+    assert "the engine fell out" in said.out + said.err
 
 
 def test_answers_do_not_wait_for_acknowledgements_on_the_way() -> None:
