@@ -39,6 +39,8 @@ Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration),
-    WithJsonSchema({"type": ["string", "integer"], "pattern": r"^(0|(\d+(\.\d+)?(ms|[smhdw]))+)$", "examples": ["30s"]}),
+    WithJsonSchema(
+        {"type": ["string", "integer"], "pattern": r"^(0|(\d+(\.\d+)?(ms|[smhdw]))+)$", "examples": ["30s"]}
+    ),
 ]
 """A pydantic field: text such as `30s` in the file, seconds (float) in the model."""
