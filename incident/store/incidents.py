@@ -1,6 +1,6 @@
 """Incidents and their events. The caller is in a transaction."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -112,11 +112,10 @@ def _event(row: Row[Any]) -> Event:
     return Event(row.incident, row.seq, row.at, row.actor, row.kind, row.text, row.data)
 
 
-def rebuild(connection: Connection, tell: Callable[[int], None] = lambda number: None) -> int:
+def rebuild(connection: Connection) -> int:
     """Makes the cache anew from the events, one incident at a time. Returns how many there are."""
     numbers = connection.execute(select(events.c.incident).distinct().order_by(events.c.incident)).scalars().all()
     connection.execute(delete(incidents))
     for number in numbers:
         upsert(connection, incidents, [_row(fold(timeline(connection, number)))])
-        tell(number)
     return len(numbers)
