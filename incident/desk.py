@@ -200,10 +200,6 @@ class Desk:
         now = self.now()
         return await self.database.read(lambda connection: alert_store.active(connection, now))
 
-    async def alerts_of(self, fingerprints: Sequence[str]) -> list[StoredAlert]:
-        """These alerts as they were last heard of, those over or stale included."""
-        return await self.database.read(lambda connection: alert_store.of(connection, fingerprints))
-
     async def journeys(self) -> list[dict[str, Any]]:
         """The last result of each journey and location, with `since`: how long its outcome has been what it is."""
         return await self.database.read(run_store.last)

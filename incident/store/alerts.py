@@ -70,10 +70,6 @@ def active(connection: Connection, now: datetime) -> list[StoredAlert]:
     return [_alert(row) for row in connection.execute(query)]
 
 
-def of(connection: Connection, fingerprints: Sequence[str]) -> list[StoredAlert]:
-    return [alert for alert, _ in _known(connection, fingerprints).values()]
-
-
 def expire(connection: Connection, now: datetime) -> None:
     """Those whose end has passed without a word from their source are stale from now on."""
     overdue = (alerts.c.state == FIRING, alerts.c.ends_at <= now)
