@@ -7,16 +7,27 @@ from typing import Any
 
 from incident.model import Event, Incident
 
-PAGE, UPDATE = "page", "update"
+PAGE, UPDATE, THREAD = "page", "update", "thread"
 _PAGING = frozenset({"opened", "severity", "service"})  # they name channels; one that had not been told is paged
 _TOLD = frozenset(
     {"acknowledged", "update", "status", "severity", "service", "assigned", "resolved", "reopened", "merged"}
 )
 
 
+_UNSAID = frozenset({"opened", "paged", "delivery_failed"})  # the root of a thread says the first, nobody the others
+
+
+@dataclass(frozen=True)
+class Telling:
+    """`base_url` begins the addresses of incidents; `threads` names the channels that keep the whole timeline."""
+
+    base_url: str = ""
+    threads: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True)
 class Message:
-    """One delivery. `kind` page asks somebody to acknowledge; update only tells.
+    """One delivery. `kind` page asks somebody to acknowledge, update tells, thread is for the record in a chat.
 
     `key` is the same each time that the same message is tried. `incident` and `event` have the API's JSON shapes,
     as of the commit that caused the message; a channel that shows a living message reads the desk instead.
@@ -33,7 +44,7 @@ class Message:
 
 
 def messages(
-    events: Iterable[Event], before: Mapping[int, Incident], after: Mapping[int, Incident], base_url: str
+    events: Iterable[Event], before: Mapping[int, Incident], after: Mapping[int, Incident], telling: Telling
 ) -> list[Message]:
     """What these events, committed together, are to tell; `before` and `after` are the incidents around them."""
     told = {number: set(incident.channels) for number, incident in before.items()}
@@ -43,12 +54,14 @@ def messages(
         known = told.setdefault(event.incident, set())
         if event.kind in _PAGING:
             new = [name for name in event.data.get("channels", ()) if name not in known]
-            found.extend(_message(event, incident, name, PAGE, base_url) for name in new)
+            found.extend(_message(event, incident, name, PAGE, telling.base_url) for name in new)
         else:
             new = []
-        if event.kind in _TOLD and not event.data.get("again"):
+        told_all = event.kind in _TOLD and not event.data.get("again")
+        kind, hearers = (UPDATE, known) if told_all else (THREAD, known & telling.threads)
+        if told_all or event.kind not in _UNSAID:
             found.extend(
-                _message(event, incident, name, UPDATE, base_url) for name in incident.channels if name in known
+                _message(event, incident, name, kind, telling.base_url) for name in incident.channels if name in hearers
             )
         known.update(new)
     return found

@@ -15,6 +15,7 @@ from incident.actor import Actor, Kind, Role
 from incident.alerts import DrillWindow, StoredAlert, accept
 from incident.bell import Bell
 from incident.decide import Policy
+from incident.deliveries import Telling
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
 from incident.model import Draft, Event, Incident
 from incident.policy import RunbookFinder, policy_of
@@ -61,6 +62,7 @@ class Desk:
         self.database = Database(database)
         self.tokens_kept = Tokens(self.database, settings, clock)
         self._policy: Policy = policy_of(settings, runbook_finder)
+        self._threads = frozenset(name for name, channel in settings.channels.items() if channel.kind == "slack")
         self._noticed = asyncio.Condition()
         self._cycle = (0.0, 0, 0)  # seconds of the last one, how many, how many failed
         self._pruned = float("-inf")
@@ -92,6 +94,9 @@ class Desk:
         except TimeoutError:
             return self.changes
         return self.changes
+
+    def _telling(self) -> Telling:
+        return Telling(self.base_url, self._threads)
 
     # What comes in
 
@@ -148,7 +153,7 @@ class Desk:
             concerned = [] if incident is None else [incident]
             draft = Draft(concerned, incident_store.next_number(connection), self.now())
             done = actions.perform(action, incident, draft, actor=actor, args=args or {}, policy=self._policy)
-            messages = engine.commit(connection, draft, concerned, self.base_url)
+            messages = engine.commit(connection, draft, concerned, self._telling())
             return draft.incidents[done], len(draft.events), messages
 
         try:
@@ -284,7 +289,7 @@ class Desk:
         done = None
         for _ in range(_MOST_STEPS):
             done = await self.write_retried(
-                lambda connection: engine.step(connection, now, self._policy, self.base_url)
+                lambda connection: engine.step(connection, now, self._policy, self._telling())
             )
             if done.events:
                 await self.changed(messages=done.messages)

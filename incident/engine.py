@@ -18,6 +18,7 @@ from incident import deliveries
 from incident.alerts import StoredAlert
 from incident.bell import heard
 from incident.decide import Policy, decide, decide_time, resolve_due
+from incident.deliveries import Telling
 from incident.errors import Conflict, IncidentError
 from incident.model import Draft, Incident
 from incident.store import alerts as alert_store
@@ -45,12 +46,12 @@ class Step:
     next_due: datetime | None
 
 
-def step(connection: Connection, now: datetime, policy: Policy, base_url: str) -> Step:
+def step(connection: Connection, now: datetime, policy: Policy, telling: Telling) -> Step:
     """Decides on the alerts that wait and on what is due at `now`."""
     alert_store.expire(connection, now)
     policy = replace(policy, drills=tuple(drill_store.unfinished(connection, now)))
     waiting = alert_store.waiting(connection, _AT_ONCE)
-    done = [_decide_on(connection, waiting, now, policy, base_url), _time(connection, now, policy, base_url)]
+    done = [_decide_on(connection, waiting, now, policy, telling), _time(connection, now, policy, telling)]
     open_now = incident_store.list_open(connection)
     dues = [resolve_due(one, policy) for one in open_now] + [alert_store.next_expiry(connection)]
     return Step(
@@ -62,20 +63,20 @@ def step(connection: Connection, now: datetime, policy: Policy, base_url: str) -
 
 
 def _decide_on(
-    connection: Connection, waiting: Sequence[StoredAlert], now: datetime, policy: Policy, base_url: str
+    connection: Connection, waiting: Sequence[StoredAlert], now: datetime, policy: Policy, telling: Telling
 ) -> tuple[int, int]:
     if not waiting:
         return 0, 0
     try:
         with connection.begin_nested():
-            return _decide(connection, waiting, now, policy, base_url)
+            return _decide(connection, waiting, now, policy, telling)
     except (SQLAlchemyError, Conflict):
         raise
     except Exception as error:
         if len(waiting) > 1:  # one of them is the culprit: the halves find it
             middle = len(waiting) // 2
             halves = [
-                _decide_on(connection, half, now, policy, base_url) for half in (waiting[:middle], waiting[middle:])
+                _decide_on(connection, half, now, policy, telling) for half in (waiting[:middle], waiting[middle:])
             ]
             return sum(events for events, _ in halves), sum(messages for _, messages in halves)
         log.exception("alert set aside", fingerprint=waiting[0].fingerprint, error=str(error))
@@ -84,7 +85,7 @@ def _decide_on(
 
 
 def _decide(
-    connection: Connection, waiting: Sequence[StoredAlert], now: datetime, policy: Policy, base_url: str
+    connection: Connection, waiting: Sequence[StoredAlert], now: datetime, policy: Policy, telling: Telling
 ) -> tuple[int, int]:
     concerned = incident_store.list_open(connection)
     known = {incident.number for incident in concerned}
@@ -93,26 +94,26 @@ def _decide(
     draft = Draft(concerned, incident_store.next_number(connection), now)
     belongs = decide(waiting, draft, policy)
     alert_store.decided(connection, waiting, belongs)
-    return len(draft.events), commit(connection, draft, concerned, base_url)
+    return len(draft.events), commit(connection, draft, concerned, telling)
 
 
-def commit(connection: Connection, draft: Draft, before: Iterable[Incident], base_url: str) -> int:
+def commit(connection: Connection, draft: Draft, before: Iterable[Incident], telling: Telling) -> int:
     """Appends a draft's events with the deliveries that they cause. Returns how many those are. Raises Conflict."""
     incident_store.append(connection, draft.events, draft.incidents)
     known = {incident.number: incident for incident in before}
-    messages = deliveries.messages(draft.events, known, draft.incidents, base_url)
+    messages = deliveries.messages(draft.events, known, draft.incidents, telling)
     delivery_store.add(connection, messages, draft.now)
     return len(messages)
 
 
-def _time(connection: Connection, now: datetime, policy: Policy, base_url: str) -> tuple[int, int]:
+def _time(connection: Connection, now: datetime, policy: Policy, telling: Telling) -> tuple[int, int]:
     events = messages = 0
     for incident in incident_store.list_open(connection):
         try:
             with connection.begin_nested():
                 draft = Draft([incident], 0, now)
                 decide_time(incident, draft, policy)
-                messages += commit(connection, draft, [incident], base_url)
+                messages += commit(connection, draft, [incident], telling)
                 events += len(draft.events)
         except (SQLAlchemyError, Conflict):
             raise

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from incident.alerts import FIRING, RESOLVED, STALE, DrillWindow, StoredAlert, accept
 from incident.decide import Policy, decide, decide_time
-from incident.deliveries import messages
+from incident.deliveries import Telling, messages
 from incident.model import Draft, Event, Incident, fold
 from incident.services import ServiceMap
 from tests.incident.conftest import START, firing
@@ -50,7 +50,7 @@ class World:
         self._keep(draft)
 
     def _keep(self, draft: Draft) -> None:
-        for message in messages(draft.events, self.incidents, draft.incidents, ""):
+        for message in messages(draft.events, self.incidents, draft.incidents, Telling()):
             if message.kind == "page":
                 self.pages.append((message.number, message.channel))
         self.events += draft.events

@@ -13,6 +13,7 @@ from drills.practice.launch import Practice
 from drills.practice.serving import bind
 from drills.practice.slack.app import BOT_TOKEN, SIGNING_SECRET
 from drills.practice.slack.driver import Driver
+from incident.actor import Actor, Role
 from incident.channels import build_channels, close_channels
 from incident.desk import Desk
 from incident.outbox import Outbox
@@ -144,6 +145,17 @@ async def test_when_slack_asks_for_patience_it_gets_it(room: Room) -> None:
     await room.driver.trouble("chat.postMessage", "rate_limited", retry_after=1)
     await fire(room)
     await room.outbox.drain()
-    (waiting,) = await room.desk.deliveries()
-    assert waiting["state"] == "due" and "patience" in waiting["error"]
+    page = (await room.desk.deliveries())[-1]
+    assert page["state"] == "due" and "patience" in page["error"]
     await room.until(lambda shown: len(shown) >= 2)
+
+
+async def test_a_note_reaches_the_thread_at_once_and_no_other_channel(room: Room) -> None:
+    await fire(room)
+    await room.until(lambda shown: len(shown) >= 2)
+    await room.desk.perform("note", 1, Actor("lead", Role.RESPONDER), {"text": "it's the <cache>"})
+    await room.until(
+        lambda shown: any("note: it's the &lt;cache&gt;" in m["text"] for m in shown if m.get("thread_ts"))
+    )
+    kinds = {row["kind"] for row in await room.desk.deliveries()}
+    assert kinds == {"page", "thread"}
