@@ -47,7 +47,7 @@ class AlertRule(Keys):
     clear: int = Field(default=2, ge=1, le=100)
     confirm: Duration = 3.0
     severity: Severity = "SEV2"
-    degraded: Severity | Literal["none"] = "SEV4"
+    degraded: Severity | None = None
 
 
 class TlsSettings(Keys):

@@ -38,7 +38,7 @@ class AlertRule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The defaults of an `AlertRule`. `confirm` is in seconds; `degraded` None or `none`: slowness raises nothing."""
+    """The defaults of an `AlertRule`. `confirm` is in seconds; `degraded` None: slowness raises nothing."""
 
     after: tuple[int, int] = (2, 3)
     clear: int = 2
@@ -191,7 +191,7 @@ def _still_degraded(rule: AlertRule, state: JourneyState, firing: Open, result: 
 
 
 def _wants_degraded(rule: AlertRule) -> bool:
-    return rule.degraded not in (None, "none")
+    return rule.degraded is not None
 
 
 def _raise(
