@@ -108,23 +108,32 @@ def _journey_names(folder: Path) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def _shown(client: Client, view: Screen) -> AsyncIterator[None]:
-    """Keeps the view up to date while the block runs."""
+    """Keeps the view up to date while the block runs, and shows the end of it."""
+    watch = Watch(client)
+
+    async def look() -> None:
+        with contextlib.suppress(Unreachable):  # the drill's own look says so, if it lasts
+            view.show(await watch.look())
 
     async def keep_looking() -> None:
-        watch = Watch(client)
         while True:
-            with contextlib.suppress(Unreachable):  # the drill's own look says so, if it lasts
-                view.show(await watch.look())
+            await look()
             await asyncio.sleep(BEAT)
 
     task = asyncio.create_task(keep_looking())
     try:
         yield
+        await _ended(task)
+        await look()
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await _ended(task)
         view.close()
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 @contextlib.asynccontextmanager
