@@ -67,25 +67,13 @@ class Answer:
 
     @property
     def shown(self) -> str:
-        """The body for people: of a page its title and what a reader would see of it, else its text."""
-        text = self._visible() if self.content_type in _HTML else None
-        return f"the body: {self.content.decode(self._known_charset, 'replace')}" if text is None else text
+        """The body for people: of a page what a reader would see of it, else its text, whatever its encoding."""
+        from probes.page import Page
+        from probes.visible import visible
 
-    def _visible(self) -> str | None:
-        """None where there is nothing to see, or the page is made to be slow."""
-        from probes.markup import HostilePage
-        from probes.page import Page, text_of
-
-        page = Page(self.content, str(self.url), self.charset)  # its own, to be cut about
-        try:
-            titles = [text_of(node) for node in page.select("title")[:1]]
-            for node in page.select("script, style, template, noscript"):
-                node.decompose()
-            text = " ".join(text_of(node) for node in page.select("body"))
-        except HostilePage:
-            return None
-        title = f' titled "{titles[0]}"' if titles else ""
-        return f"the page{title}: {text}" if text or titles else None
+        if self.content_type in _HTML and (seen := visible(Page(self.content, str(self.url), self.charset))):
+            return seen
+        return f"the body: {self.content.decode(self._known_charset, 'replace').strip()}"
 
     @property
     def _known_charset(self) -> str:

@@ -13,7 +13,7 @@ from probes.matchers import Matcher
 from probes.page import text_of
 from probes.paths import find
 from probes.result import Reason
-from probes.values import MISSING, describe
+from probes.values import MISSING
 
 _REFUSED = (401, 403)
 
@@ -59,14 +59,10 @@ class Judge:
         if expect.body is not None:
             self._body(expect.body)
         for path, matcher in expect.json_.items():
-            self._match(Reason.JSON, f"json {path}", matcher, find_json(path, answer))
+            self._node(Reason.JSON, f"json {path}", matcher, find_json(path, answer))
         for selector, matcher in expect.html.items():
             nodes = select(answer, selector)
-            try:
-                self._match(Reason.HTML, f"html {selector}", matcher, [text_of(node) for node in nodes[:1]], len(nodes))
-            except Failed as failure:
-                failure.seen += on_page(answer) if not nodes else ""
-                raise
+            self._node(Reason.HTML, f"html {selector}", matcher, [text_of(node) for node in nodes[:1]], len(nodes))
 
     def _body(self, matcher: Matcher) -> None:
         text = read(Reason.BODY, lambda: self.answer.text, self.answer)
@@ -74,6 +70,16 @@ class Judge:
             self._match(Reason.BODY, "body", matcher, [text])
         except Failed as failure:
             failure.seen = self.answer.shown if self.answer.is_page else failure.seen
+            raise
+
+    def _node(
+        self, reason: Reason, what: str, matcher: Matcher, found: Sequence[Any], count: int | None = None
+    ) -> None:
+        """Where something is missing, what came instead tells why."""
+        try:
+            self._match(reason, what, matcher, found, count)
+        except Failed as failure:
+            failure.seen += "" if found else f" in {self.answer.shown}"
             raise
 
     def _match(
@@ -113,12 +119,6 @@ def select(answer: Answer, selector: str) -> Sequence[Any]:
         return answer.page.select(selector)
     except HostilePage as error:
         raise Failed(Reason.HTML, "a page that can be read", str(error), answer.status) from None
-
-
-def on_page(answer: Answer) -> str:
-    """Which page it was where something is missing: the error page, the sign-in page, another one than was meant."""
-    titles = select(answer, "title")
-    return f" on the page titled {describe(text_of(titles[0]), 200)}" if titles else f" in {answer.shown}"
 
 
 def find_json(path: str, answer: Answer) -> list[Any]:

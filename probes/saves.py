@@ -4,7 +4,7 @@ from typing import Any
 
 from probes.answer import Answer
 from probes.failure import Failed
-from probes.judge import find_json, on_page, read, select
+from probes.judge import find_json, read, select
 from probes.kinds import Step
 from probes.page import attribute, text_of
 from probes.regex import compile_regex
@@ -82,8 +82,6 @@ def _of_page(save: Save, answer: Answer) -> Any:
 
 
 def _seen(save: Save, answer: Answer) -> str:
-    if save.html is not None:
-        return f"nothing{on_page(answer)}"
     return "nothing" if save.header is not None or save.cookie is not None else f"nothing in {answer.shown}"
 
 

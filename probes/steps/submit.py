@@ -19,7 +19,10 @@ async def perform(step: Step, run: Run, deadline: float) -> Answer:
     fields = {name: run.render(tree) for name, tree in step.fields.items()}
     try:
         submission = find_form(run.page.page, step.submit).submit(fields, step.button)
-    except (FormNotFound, HostilePage) as error:
+    except FormNotFound as error:
+        seen = f"{error}; in {run.page.shown}"
+        raise Failed(Reason.HTML, f"the form {step.submit}", seen, run.page.status) from None
+    except HostilePage as error:
         raise Failed(Reason.HTML, f"the form {step.submit}", str(error), run.page.status) from None
     try:
         url = parse_url(submission.url)

@@ -246,7 +246,14 @@ async def test_what_cannot_be_saved_fails_the_step(
 async def test_a_missing_element_shows_which_page_came_instead(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: Reply("<title>Down for maintenance</title>")
     step = await failing(shop, context, {"get": "/", "expect": {"html": {"#login_form": "present"}}})
-    assert (step.reason, step.seen) == (Reason.HTML, 'nothing on the page titled "Down for maintenance"')
+    assert step.reason is Reason.HTML
+    assert step.seen == 'nothing in the page titled "Down for maintenance", which shows no text'
+
+
+async def test_missing_json_shows_what_came_instead(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: as_json({"error": "card expired"})
+    step = await failing(shop, context, {"get": "/", "expect": {"json": {"$.order": "present"}}})
+    assert step.seen == 'nothing in the body: {"error": "card expired"}'
 
 
 async def test_a_step_is_skipped_unless_when_is_true(shop: Shop, context: RunContext) -> None:
