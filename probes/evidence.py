@@ -52,8 +52,9 @@ class Masker:
         self._replacements: list[tuple[str, str]] | None = None
 
     def add(self, value: object, name: str | None = None, shortest: int = SHORTEST_SECRET) -> None:
+        """The first name of a secret stays: the user's own variable comes before the names that we make up."""
         text = value if isinstance(value, str) else ""
-        if len(text) >= shortest and (name is not None or text not in self._names):
+        if len(text) >= shortest and (text not in self._names or (name and not self._names[text])):
             self._names[text] = name
             self._replacements = None
 

@@ -121,6 +121,7 @@ async def _until(model: StepModel, run: Run, step: Step, deadline: float) -> Non
     end = min(loop.time() + model.within, deadline)
     patience = model.timeout or max(ATTEMPT_S, model.within / 2)
     page, unmet = run.page, None
+    last: Failed | TransportError | None = None
     for attempt in range(1, 1_000_000):
         step.attempts, run.page = attempt, page
         run.session.again()
@@ -129,12 +130,14 @@ async def _until(model: StepModel, run: Run, step: Step, deadline: float) -> Non
         except (Failed, TransportError) as error:
             if error.reason is Reason.CONFIG:
                 raise
-            last = error
+            if last is None or error.reason is not Reason.TIMEOUT or loop.time() < end:
+                last = error  # one that only ran out of our time hides nothing that was seen before
             unmet = error if isinstance(error, Failed) else unmet
         if loop.time() + 0.001 < end:
             await asyncio.sleep(max(0.0, min(model.poll, end - loop.time())))
         if loop.time() + 0.001 >= end:
             break
+    assert last is not None
     expected = unmet.expected if unmet is not None else "an answer"
     seen = last.seen if isinstance(last, Failed) else last.message
     times = "1 attempt" if step.attempts == 1 else f"{step.attempts} attempts"

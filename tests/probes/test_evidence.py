@@ -50,6 +50,13 @@ def test_a_secret_is_masked_in_every_encoding(form: str) -> None:
     assert ENCODINGS[form][-9:-3] not in shown
 
 
+def test_the_variable_that_the_user_set_names_a_secret() -> None:
+    masker = Masker()
+    for name in (None, "BUYER_PASSWORD", "ACCOUNT_PASSWORD", None):
+        masker.add(SECRET, name)
+    assert masker(SECRET) == "${BUYER_PASSWORD}"
+
+
 @pytest.mark.parametrize("secret", ["p&ss 1'<>", 'a"b{c}^|`\\d', "ünï côde/?x", "before#after", "100%25 sure"])
 @pytest.mark.parametrize("place", ["http://x/?p=", "http://x/a/"])
 def test_a_secret_written_into_a_url_is_masked_as_the_url_spells_it(secret: str, place: str) -> None:

@@ -317,6 +317,16 @@ async def test_an_until_whose_target_hangs_is_freshness_in_time(shop: Shop, cont
     assert result.duration_s < 1
 
 
+async def test_an_attempt_that_time_cuts_off_does_not_hide_what_was_seen_before(
+    shop: Shop, context: RunContext
+) -> None:
+    answers = iter([as_json({"state": "Lost"})])
+    shop.pages["/"] = lambda _: next(answers, None) or asyncio.sleep(60)
+    until = {"json": {"$.state": "Shipped"}}
+    step = await failing(shop, context, {"get": "/", "until": until, "within": "150ms", "poll": "10ms"})
+    assert step.seen == 'after 2 attempts: "Lost"'
+
+
 async def test_a_401_while_waiting_is_polled_through(shop: Shop, context: RunContext) -> None:
     answers = iter([Reply("", 401), Reply("ok")])
     shop.pages["/"] = lambda _: next(answers)
