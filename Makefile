@@ -9,10 +9,10 @@ run: $(VENV)/.installed
 	$(BIN)/shopwatch demo $(ARGS)
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not long" $(ARGS)
 
 test-long: $(VENV)/.installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

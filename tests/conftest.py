@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-MISSING: dict[str, list[str]] = defaultdict(list)
+_WANTS = "this machine has no "
 
 
 @pytest.fixture(scope="session")
@@ -47,12 +47,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 if what not in here:
                     here[what] = NEEDS[what][0]()
                 if not here[what]:
-                    MISSING[what].append(item.nodeid)
-                    item.add_marker(pytest.mark.skip(reason=f"needs {what}"))
+                    item.add_marker(pytest.mark.skip(reason=f"{_WANTS}{what}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for what, tests in sorted(MISSING.items()):
+    """Read from the reports, because with several workers each has collected for itself."""
+    missing: dict[str, list[str]] = defaultdict(list)
+    for report in terminalreporter.stats.get("skipped", []):
+        _, _, reason = report.longrepr
+        if _WANTS in reason:
+            missing[reason.split(_WANTS)[1]].append(report.nodeid)
+    for what, tests in sorted(missing.items()):
         terminalreporter.write_line(
             f"not run, for want of {what} ({NEEDS[what][1]}): {len(tests)} tests, e.g. {tests[0]}"
         )
