@@ -47,6 +47,7 @@ class Conductor:
     ) -> None:
         self.drill, self.client, self.library, self.shop, self.say = drill, client, library, shop, say
         self.watch = Watch(client)
+        self.before = self.watch.last  # what Shopwatch showed when the fault was put in
         self.seen = Observed()
         self.fails: dict[str, list[str]] = {}
 
@@ -118,6 +119,7 @@ class Conductor:
         return max(fault.lease for fault in self.drill.faults)
 
     async def _break(self) -> None:
+        self.before = await self.watch.look()
         for fault in self.drill.faults:
             for name, value in (fault.shop or {}).items():
                 self.say(f"breaking the shop: {name} = {value}")
@@ -160,7 +162,7 @@ class Conductor:
             self.say("the fault shows")
         if seen.alert is None:
             seen.alert = self._alert(snapshot)
-        mine = [item for item in snapshot.incidents if item["drill"] == self.drill.name and _after(item, since)]
+        mine = [item for item in snapshot.incidents_since(self.before) if item["drill"] == self.drill.name]
         if mine:
             seen.incident = mine[-1]
             seen.timeline = snapshot.timelines.get(mine[-1]["number"], [])
@@ -171,12 +173,12 @@ class Conductor:
 
     def _alert(self, snapshot: Snapshot) -> Json | None:
         wanted = self.drill.expect.alert.service if self.drill.expect.alert else None
-        new = [item for item in snapshot.alerts if _after(item, self.seen.fault_in, "startsAt")]
+        new = snapshot.alerts_since(self.before)
         return next((item for item in new if wanted in (None, item["labels"].get("service"))), None)
 
     def _abort(self, snapshot: Snapshot) -> None:
         for rule in self.drill.abort:
-            if rule.incident and any(not i["drill"] and _after(i, self.seen.fault_in) for i in snapshot.incidents):
+            if rule.incident and any(not item["drill"] for item in snapshot.incidents_since(self.before)):
                 raise Stopped("aborted", "a real incident opened")
             if rule.journey and self._failed_in_a_row(snapshot, rule.journey) >= (rule.fails or 1):
                 raise Stopped("aborted", f"{rule.journey} failed {rule.fails} times in a row")
@@ -223,10 +225,6 @@ class Conductor:
     async def _close(self, number: int, card: Scorecard) -> None:
         document = {"scorecard": card.to_json() | {"number": number}}
         await asyncio.to_thread(self.client.call, "PATCH", f"/api/v1/drills/{number}", document)
-
-
-def _after(record: Json, since: datetime | None, key: str = "opened_at") -> bool:
-    return since is not None and datetime.fromisoformat(record[key]) >= since - timedelta(milliseconds=5)
 
 
 def _stuck(drill: Drill, why: str) -> dict[str, Any]:

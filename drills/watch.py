@@ -33,6 +33,16 @@ class Snapshot:
             return None
         return str(last["outcome"])
 
+    def alerts_since(self, before: "Snapshot") -> list[Json]:
+        """Those that did not fire then. Not by time: a run may have begun just before the fault that made it fail."""
+        known = {(item["fingerprint"], item["startsAt"]) for item in before.alerts}
+        return [item for item in self.alerts if (item["fingerprint"], item["startsAt"]) not in known]
+
+    def incidents_since(self, before: "Snapshot") -> list[Json]:
+        """Those that had not been opened then."""
+        known = {item["number"] for item in before.incidents}
+        return [item for item in self.incidents if item["number"] not in known]
+
 
 class Watch:
     """Asks for a new Snapshot; of timelines only what is new."""
