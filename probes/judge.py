@@ -52,17 +52,19 @@ class Judge:
     def _rest(self, expect: Expect) -> None:
         answer = self.answer
         for name, matcher in expect.header.items():
-            self._match(Reason.HEADER, f"header {name}", matcher, answer.headers.get_list(name))
+            self._look(Reason.HEADER, f"header {name}", matcher, answer.headers.get_list(name))
         for name, matcher in expect.cookie.items():
             cookie = answer.cookies.get(name)
-            self._match(Reason.COOKIE, f"cookie {name}", matcher, [] if cookie is None else [cookie])
+            self._look(Reason.COOKIE, f"cookie {name}", matcher, [] if cookie is None else [cookie])
         if expect.body is not None:
             self._body(expect.body)
         for path, matcher in expect.json_.items():
-            self._node(Reason.JSON, f"json {path}", matcher, find_json(path, answer))
+            self._look(Reason.JSON, f"json {path}", matcher, find_json(path, answer))
         for selector, matcher in expect.html.items():
             nodes = select(answer, selector)
-            self._node(Reason.HTML, f"html {selector}", matcher, [text_of(node) for node in nodes[:1]], len(nodes))
+            self._look(
+                Reason.HTML, f"html {selector}", matcher, [text_of(node) for node in nodes[:1]], " in", len(nodes)
+            )
 
     def _body(self, matcher: Matcher) -> None:
         text = read(Reason.BODY, lambda: self.answer.text, self.answer)
@@ -72,14 +74,15 @@ class Judge:
             failure.seen = self.answer.shown if self.answer.is_page else failure.seen
             raise
 
-    def _node(
+    def _look(
         self, reason: Reason, what: str, matcher: Matcher, found: Sequence[Any], count: int | None = None
     ) -> None:
         """Where something is missing, what came instead tells why."""
         try:
             self._match(reason, what, matcher, found, count)
         except Failed as failure:
-            failure.seen += "" if found else f" in {self.answer.shown}"
+            where = " in" if reason in (Reason.JSON, Reason.HTML) else ", with"
+            failure.seen += f"{where} {self.answer.shown}" if not found and self.answer.content else ""
             raise
 
     def _match(

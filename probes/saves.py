@@ -62,7 +62,7 @@ def find(save: Save, answer: Answer) -> Any:
     if save.html is not None:
         return _of_page(save, answer)
     if save.header is not None:
-        return answer.headers.get(save.header, MISSING)
+        return next(iter(answer.headers.get_list(save.header)), MISSING)
     if save.cookie is not None:
         return answer.cookies.get(save.cookie, MISSING)
     if save.regex is not None:
@@ -82,7 +82,8 @@ def _of_page(save: Save, answer: Answer) -> Any:
 
 
 def _seen(save: Save, answer: Answer) -> str:
-    return "nothing" if save.header is not None or save.cookie is not None else f"nothing in {answer.shown}"
+    beside = save.header is not None or save.cookie is not None
+    return f"nothing{', with' if beside else ' in'} {answer.shown}" if answer.content else "nothing"
 
 
 def _what(save: Save) -> str:

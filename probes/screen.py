@@ -16,6 +16,7 @@ from probes.terminal import clean, local_time, paint, table
 
 _MARKS = {"resolve": ".", "connect": "-", "tls": "=", "processing": "#", "transfer": "+"}
 _WIDTH = 40  # of a waterfall, in characters
+_NAME = 60  # of a step in a table; its whole name stands where it says why it failed
 
 
 def last_results(state: Path, journeys: Iterable[Journey]) -> list[dict[str, Any]]:
@@ -96,7 +97,7 @@ def _steps(title: str, steps: Sequence[Step]) -> None:
     phases = [phase for phase in PHASES if any(phase in step.phases for step in steps)]
     rows = [
         (
-            step.name,
+            step.name if len(step.name) <= _NAME else step.name[: _NAME - 1] + "…",
             step.outcome,
             step.reason or "",
             step.status or "",
@@ -133,7 +134,7 @@ def _waterfall(hops: Sequence[Hop]) -> None:
     for hop in hops:
         bar = "".join(_bar(hop, start, whole))[:_WIDTH]
         status = hop.status if hop.status is not None else "-"
-        click.echo(f"{bar:{_WIDTH}}   {status} {clean(hop.method)} {clean(hop.url)}")
+        click.echo(f"{bar:{_WIDTH}}   {status} {clean(hop.method)} {clean(hop.url)}  ({clean(hop.step)[:_NAME]})")
 
 
 def _bar(hop: Hop, start: float, whole: float) -> Iterator[str]:

@@ -92,7 +92,8 @@ def test_the_json_of_a_run_is_one_document_with_the_words_of_the_contract(worksp
 def test_a_trace_draws_every_exchange(workspace: Path) -> None:
     result = probe(workspace, "run", "broken", "--trace")
     lines = [line for line in result.stdout.splitlines() if " GET http" in line]
-    assert [line.split()[-3] for line in lines] == ["200", "404"]
+    assert [line[40:].split()[0] for line in lines] == ["200", "404"]
+    assert all(line.endswith(")") for line in lines), "each names its step"
     assert all(set(line[:40]) <= set(" .-=#+") for line in lines)
 
 

@@ -256,6 +256,21 @@ async def test_missing_json_shows_what_came_instead(shop: Shop, context: RunCont
     assert step.seen == 'nothing in the body: {"error": "card expired"}'
 
 
+@pytest.mark.parametrize("expect", [{"cookie": {"session": "present"}}, {"header": {"X-Token": "present"}}])
+async def test_a_missing_cookie_or_header_shows_what_came_instead(
+    shop: Shop, context: RunContext, expect: dict[str, dict[str, str]]
+) -> None:
+    shop.pages["/"] = lambda _: as_json({"error": "wrong password"})
+    step = await failing(shop, context, {"get": "/", "expect": expect})
+    assert step.seen == 'nothing, with the body: {"error": "wrong password"}'
+
+
+async def test_of_a_header_that_comes_twice_the_first_is_meant(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("", headers=[("X-Node", "a"), ("X-Node", "b")])
+    step = {"get": "/", "expect": {"header": {"x-node": "a"}}, "save": {"node": {"header": "x-node"}}}
+    assert (await run(shop, context, step, {"check": "{{ node == 'a' }}"})).outcome is Outcome.UP
+
+
 async def test_a_step_is_skipped_unless_when_is_true(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: Reply("ok")
     result = await run(
