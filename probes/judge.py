@@ -62,9 +62,7 @@ class Judge:
             self._look(Reason.JSON, f"json {path}", matcher, find_json(path, answer))
         for selector, matcher in expect.html.items():
             nodes = select(answer, selector)
-            self._look(
-                Reason.HTML, f"html {selector}", matcher, [text_of(node) for node in nodes[:1]], " in", len(nodes)
-            )
+            self._look(Reason.HTML, f"html {selector}", matcher, [text_of(node) for node in nodes[:1]], len(nodes))
 
     def _body(self, matcher: Matcher) -> None:
         text = read(Reason.BODY, lambda: self.answer.text, self.answer)
