@@ -1,6 +1,7 @@
 """The state of one run while it goes on: what steps share, and what evidence is made of."""
 
 import hmac
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from probes.saving import Save
 from probes.session import Outgoing, Session, host_of, parse_host, parse_url
 from probes.templates import Template, Tree
 from probes.values import to_text
+
+_ABSOLUTE = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 @for_templates
@@ -74,7 +77,7 @@ class Run:
     def url(self, text: str) -> httpx.URL:
         """Absolute, or relative to the journey's `base` as a link on a page there would be."""
         try:
-            if "://" not in text and self.journey.base is not None:
+            if self.journey.base is not None and not _ABSOLUTE.match(text):
                 return join(self.journey.base, text)
             return parse_url(text)
         except ValueError as error:

@@ -255,6 +255,12 @@ async def test_a_url_is_relative_to_base_as_a_link_there_would_be(base: str, tex
     assert str(join(base, text)) == url
 
 
+async def test_an_address_within_the_query_does_not_make_a_url_absolute(shop: Shop, context: RunContext) -> None:
+    shop.pages["/login"] = lambda _: Reply("ok")
+    step = {"get": "/login?next=http://other.example/", "expect": {"body": "ok"}}
+    assert (await run(shop, context, step)).outcome is Outcome.UP
+
+
 async def test_a_user_and_password_in_base_become_basic_auth_for_that_host_alone(
     shop: Shop, other: Shop, context: RunContext
 ) -> None:
