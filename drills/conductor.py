@@ -4,6 +4,7 @@ Whatever happens in between, the fault is taken out; should this process be kill
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from drills.responder import Responder
 from drills.scorecard import Observed, Scorecard, Verdict, grade, measure
 from drills.target import Shop
 from drills.watch import Json, Snapshot, Watch
-from incident.client import Client
+from incident.client import Answered, Client, Unreachable
 from runbooks.library import Library
 
 PATIENCE = 60.0  # seconds until the hypothesis must hold
@@ -69,10 +70,17 @@ class Conductor:
                 await self._recover(responder)
         except Stopped as stop:
             stopped = (stop.verdict, str(stop))
-        card = grade(self.drill, self.seen, started, datetime.now(UTC), stopped)
-        if number is not None:
-            await self._close(number, card)
+        except (asyncio.CancelledError, Answered) as error:
+            stopped = ("aborted", str(error) or "stopped by hand")
+            with contextlib.suppress(Unreachable, Answered):
+                await self._close(number, self._grade(started, stopped))
+            raise
+        card = self._grade(started, stopped)
+        await self._close(number, card)
         return card
+
+    def _grade(self, started: datetime, stopped: tuple[Verdict, str] | None) -> Scorecard:
+        return grade(self.drill, self.seen, started, datetime.now(UTC), stopped)
 
     async def _may_run(self, now: datetime) -> None:
         zone = ZoneInfo(self.drill.tz) if self.drill.tz else None
@@ -222,7 +230,10 @@ class Conductor:
                 await responder.respond(incident, fault_is_out=True)
             await asyncio.sleep(BEAT)
 
-    async def _close(self, number: int, card: Scorecard) -> None:
+    async def _close(self, number: int | None, card: Scorecard) -> None:
+        """Ends the drill's window: what opens from now on is real."""
+        if number is None:
+            return
         document = {"scorecard": card.to_json() | {"number": number}}
         await asyncio.to_thread(self.client.call, "PATCH", f"/api/v1/drills/{number}", document)
 

@@ -1,7 +1,7 @@
 """The responder that a drill plays when it says `responder: auto`: acknowledges, tells people, resolves."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from incident.client import Answered, Client
@@ -51,7 +51,7 @@ class Responder:
             self.done.add("resolved")
 
     async def _tell(self, incident: Mapping[str, Any], *, first: bool) -> None:
-        update = self._prepared(incident, first=first)
+        update = prepared(self.library, incident["runbooks"], first=first)
         if update is None:
             words = "We are looking into it." if first else "It is over."
             await self._act(incident, "update", text=words)
@@ -60,16 +60,18 @@ class Responder:
         given = {"text": update.en, "text_zh": update.zh, "public": update.public, "status": status}
         await self._act(incident, "update", **{name: value for name, value in given.items() if value is not None})
 
-    def _prepared(self, incident: Mapping[str, Any], *, first: bool) -> PreparedUpdate | None:
-        for name in incident["runbooks"]:
-            try:
-                updates = self.library.get(name).updates
-            except NoSuchRunbook:
-                continue
-            if updates:
-                return updates[0 if first else -1]
-        return None
-
     async def _act(self, incident: Mapping[str, Any], action: str, **arguments: Any) -> None:
         assert self.client is not None, "used outside `async with`"
         await asyncio.to_thread(self.client.post, f"/api/v1/incidents/{incident['number']}/{action}", arguments)
+
+
+def prepared(library: Library, names: Iterable[str], *, first: bool) -> PreparedUpdate | None:
+    """What the first runbook that has words ready would tell at the beginning, or when it is over."""
+    for name in names:
+        try:
+            updates = library.get(name).updates
+        except NoSuchRunbook:
+            continue
+        if updates:
+            return next((update for update in updates if (update.status != "resolved") is first), None)
+    return None

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -72,14 +73,19 @@ def init(directory: Path) -> None:
         write(directory)
     except Refused as error:
         fail(str(error), REFUSED)
-    shown = clean(str(directory))
-    click.echo(f"A workspace is in {shown}. Read {shown}/shopwatch.yaml, then:")
-    click.echo(f"  shopwatch -w {shown} check\n  shopwatch -w {shown} run")
+    typed = clean(quote(str(directory)))
+    click.echo(f"A workspace is in {clean(str(directory))}. Read its shopwatch.yaml, then:")
+    click.echo(f"  shopwatch -w {typed} check\n  shopwatch -w {typed} run")
 
 
 @click.group()
 def alert() -> None:
-    """See what is firing."""
+    """See what is firing.
+
+    \b
+    Example:
+      shopwatch alert list
+    """
 
 
 @alert.command("list")

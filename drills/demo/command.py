@@ -24,11 +24,14 @@ def demo(once: bool, port: int) -> None:
     shopwatch demo --once --port 9470
     """
     from drills.errors import DrillsError
+    from drills.practice.serving import PortInUse
 
     try:
         passed = asyncio.run(_play(port, once))
-    except (DrillsError, OSError) as error:
+    except (PortInUse, OSError) as error:
         fail(str(error), USAGE)
+    except DrillsError as error:
+        fail(str(error), NOT_WELL)
     if not passed:
         raise SystemExit(NOT_WELL)
 

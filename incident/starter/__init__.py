@@ -11,12 +11,12 @@ _RENAMED = {"gitignore": ".gitignore"}  # under its own name it would hide its n
 
 def write(folder: Path) -> list[Path]:
     """Fills a new or empty folder, and returns what was written. Raises Refused for any other; nothing is replaced."""
-    if folder.exists() and not folder.is_dir():
-        raise Refused(f"{folder} is a file; name a folder that is new or empty")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise Refused(f"{folder} is not empty; name a folder that is new or empty")
     written = []
     try:
+        if folder.exists() and not folder.is_dir():
+            raise Refused(f"{folder} is a file; name a folder that is new or empty")
+        if folder.is_dir() and any(folder.iterdir()):
+            raise Refused(f"{folder} is not empty; name a folder that is new or empty")
         for source in sorted(path for path in FILES.rglob("*") if path.is_file()):
             target = folder / source.relative_to(FILES)
             target = target.with_name(_RENAMED.get(target.name, target.name))

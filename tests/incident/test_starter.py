@@ -73,3 +73,8 @@ def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
     assert result.exit_code == 0
     checked = CliRunner().invoke(shopwatch, ["-w", str(tmp_path / "a" / "b"), "check", "--json"])
     assert json.loads(checked.stdout) == []
+
+
+def test_the_commands_that_it_names_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    result = CliRunner().invoke(shopwatch, ["init", str(tmp_path / "my shop")])
+    assert f"shopwatch -w '{tmp_path}/my shop' check" in result.stdout
