@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from probes.charsets import codec
 from probes.values import parse_json
 
 if TYPE_CHECKING:
@@ -54,16 +55,20 @@ class Answer:
         found = _CHARSET.search(self.headers.get("content-type", ""))
         return found[1].lower() if found else None
 
+    @property
+    def _codec(self) -> str | None:
+        """None where no charset is declared, or one that nobody knows."""
+        return codec(self.charset) if self.charset else None
+
     @cached_property
     def text(self) -> str:
         """The body as text. Raises WrongEncoding where it breaks the charset that it declares."""
-        charset = self.charset or ("utf-8" if self.content_type.endswith("json") else None)
+        charset = self._codec or ("utf-8" if self.content_type.endswith("json") and not self.charset else None)
         try:
             return self.content.decode(charset or "utf-8", "strict" if charset else "replace")
         except UnicodeDecodeError as error:
+            charset = self.charset or charset
             raise WrongEncoding(f"byte {error.start} of {len(self.content)} is not {charset}: {error.reason}") from None
-        except LookupError:  # a charset that nobody knows
-            return self.content.decode("utf-8", "replace")
 
     @property
     def shown(self) -> str:
@@ -73,15 +78,7 @@ class Answer:
 
         if self.content_type in _HTML and (seen := visible(Page(self.content, str(self.url), self.charset))):
             return seen
-        return f"the body: {self.content.decode(self._known_charset, 'replace').strip()}"
-
-    @property
-    def _known_charset(self) -> str:
-        try:
-            "".encode(self.charset or "utf-8")
-        except LookupError:
-            return "utf-8"
-        return self.charset or "utf-8"
+        return f"the body: {self.content.decode(self._codec or 'utf-8', 'replace').strip()}"
 
     @cached_property
     def document(self) -> Any:
