@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
+from probes.charsets import codec
 from probes.errors import ProbesError
 from probes.page import Node, Page, attribute, text_of
 from probes.values import to_text
@@ -50,6 +51,7 @@ class Form:
         self.page = page
         self.node = node
         self.controls = controls
+        self._is_disabled = _Disabled()
 
     def submit(self, fields: Mapping[str, Any], button: str | None = None) -> Submission:
         """Presses the button (its name, id, value or text; None: the first that can be pressed).
@@ -79,12 +81,8 @@ class Form:
         return (of_button if of_button is not None else attribute(self.node, name) or "").strip()
 
     def _charset(self) -> str:
-        try:
-            name = (attribute(self.node, "accept-charset") or self.page.encoding).split()[0]
-            "".encode(name)
-        except (LookupError, ValueError):
-            return "utf-8"
-        return name
+        name = next(iter((attribute(self.node, "accept-charset") or self.page.encoding).split()), "utf-8")
+        return name if codec(name) else "utf-8"
 
     def _action(self, pressed: _Button | None) -> str:
         """The absolute address; none means the page itself. Raises FormNotFound for one that is not the web's."""
@@ -106,7 +104,7 @@ class Form:
         for node in self.controls:
             if pressed is not None and node.mem_id == pressed.node.mem_id:
                 pairs.extend(_pressed_pairs(pressed))
-            elif not _is_disabled(node):
+            elif not self._is_disabled(node):
                 pairs.extend(self._control_pairs(node))
         return pairs
 
@@ -162,11 +160,11 @@ class Form:
     def _button(self, wanted: str | None) -> _Button | None:
         buttons = [node for node in self.controls if _is_submit(node)]
         if wanted is None:
-            return next((_as_button(node) for node in buttons if not _is_disabled(node)), None)
+            return next((_as_button(node) for node in buttons if not self._is_disabled(node)), None)
         for names in (_name, _id, _value, text_of):
             found = [node for node in buttons if names(node) == wanted]
             for node in found:
-                if not _is_disabled(node):
+                if not self._is_disabled(node):
                     return _as_button(node)
             if found:
                 raise FormNotFound(f"the button {wanted!r} of the form is disabled")
@@ -188,7 +186,7 @@ def find_form(page: Page, selector: str) -> Form:
         for form, controls in owned.values():
             if any(control.mem_id == node.mem_id for control in controls):
                 return Form(page, form, controls)
-        if (around := _ancestor(node, "form")) is not None:
+        if (around := _form_around(node, {})) is not None:
             return Form(page, around, owned[around.mem_id][1])
     there = ", ".join(_described(form) for form, _ in list(owned.values())[:10])
     found = f"{selector} is a <{nodes[0].tag}> outside any form" if nodes else f"nothing matches {selector}"
@@ -207,12 +205,13 @@ def _owners(page: Page) -> dict[int, tuple[Node, list[Node]]]:
     for form, _ in owned.values():
         by_id.setdefault(attribute(form, "id") or "", form)
     pointer: Node = None
+    around: dict[int, Node] = {}
     for node in nodes:
         if node.tag == "form":
             pointer = node if _is_stray(node) else None
             continue
         named = attribute(node, "form")
-        owner = by_id.get(named) if named else _ancestor(node, "form") or pointer
+        owner = by_id.get(named) if named else _form_around(node, around) or pointer
         if owner is not None:
             owned[owner.mem_id][1].append(node)
     return owned
@@ -222,11 +221,16 @@ def _is_stray(form: Node) -> bool:
     return form.first_child is None and form.parent is not None and form.parent.tag in _TABLE_PARTS
 
 
-def _ancestor(node: Node, tag: str) -> Node:
-    parent = node.parent
-    while parent is not None and parent.tag != tag:
-        parent = parent.parent
-    return parent
+def _form_around(node: Node, known: dict[int, Node]) -> Node:
+    """`known`: the form around each element that was looked at before, for thousands of controls hundreds deep."""
+    passed = [node.mem_id]
+    around = node.parent
+    while around is not None and around.tag != "form" and around.mem_id not in known:
+        passed.append(around.mem_id)
+        around = around.parent
+    form = around if around is None or around.tag == "form" else known[around.mem_id]
+    known.update(dict.fromkeys(passed, form))
+    return form
 
 
 def _described(form: Node) -> str:
@@ -245,20 +249,40 @@ def _is_submit(node: Node) -> bool:
     return node.tag == "input" and _type(node) in ("submit", "image")
 
 
-def _is_disabled(node: Node) -> bool:
-    """Itself, or by a fieldset around it (unless it stands in that fieldset's first legend), or inside a datalist."""
-    if attribute(node, "disabled") is not None:
-        return True
-    inner, parent = node, node.parent
-    while parent is not None:
+class _Disabled:
+    """Whether a control is disabled: itself, or by a fieldset around it (unless it stands in that fieldset's first
+    legend), or inside a datalist.
+
+    Remembers what it found of the elements around: thousands of controls may stand hundreds deep.
+    """
+
+    def __init__(self) -> None:
+        self._around: dict[int, bool] = {}
+        self._legends: dict[int, int | None] = {}
+
+    def __call__(self, node: Node) -> bool:
+        return attribute(node, "disabled") is not None or self._by_others(node)
+
+    def _by_others(self, node: Node) -> bool:
+        unknown: list[tuple[Node, Node]] = []
+        while (parent := node.parent) is not None and node.mem_id not in self._around:
+            unknown.append((node, parent))
+            node = parent
+        disabled = self._around.get(node.mem_id, False)
+        for inner, parent in reversed(unknown):
+            disabled = disabled or self._disables(parent, inner)
+            self._around[inner.mem_id] = disabled
+        return disabled
+
+    def _disables(self, parent: Node, inner: Node) -> bool:
         if parent.tag == "datalist":
             return True
-        if parent.tag == "fieldset" and attribute(parent, "disabled") is not None:
+        if parent.tag != "fieldset" or attribute(parent, "disabled") is None:
+            return False
+        if parent.mem_id not in self._legends:
             legend = next((child for child in _children(parent) if child.tag == "legend"), None)
-            if legend is None or legend.mem_id != inner.mem_id:
-                return True
-        inner, parent = parent, parent.parent
-    return False
+            self._legends[parent.mem_id] = None if legend is None else legend.mem_id
+        return bool(self._legends[parent.mem_id] != inner.mem_id)
 
 
 def _children(node: Node) -> Iterator[Node]:

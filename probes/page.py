@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 from pydantic import AfterValidator
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, SelectolaxError
 
+from probes.charsets import codec
 from probes.markup import HostilePage, check_page
 
 MAX_SELECTOR = 2000
@@ -61,12 +62,8 @@ def decode_html(body: bytes, charset: str | None = None) -> tuple[str, str]:
         return body[3:].decode("utf-8", "replace"), "utf-8"
     declared = _META_CHARSET.search(body[:4096])
     for name in (charset, declared and declared[1].decode("ascii", "replace")):
-        if name:
-            encoding = _browser_encoding(name)
-            try:
-                return body.decode(encoding, "replace"), encoding
-            except (LookupError, ValueError):  # no such encoding, or one that is none for text
-                continue
+        if name and codec(encoding := _browser_encoding(name)):
+            return body.decode(encoding, "replace"), encoding
     return body.decode("utf-8", "replace"), "utf-8"
 
 

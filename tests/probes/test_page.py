@@ -87,6 +87,15 @@ HOSTILE = {
     "attributes that hide": "<div " + " ".join(f"a{i}='>'" for i in range(50_000)) + ">",
     "attributes with tags in them": "<div " + " ".join(f"a{i}='<'" for i in range(50_000)) + ">",
 }
+for _name, _start in {
+    "a script that is none, in an attribute": "<p title='<script>'>",
+    "a comment that is none, in an attribute": "<p title='<!--'>",
+    "a comment that has ended already": "<!-->",
+    "a title that is none, in an image": "<svg><title>",
+    "a style that is none, in a selection": "<select><xmp></select>",
+}.items():
+    HOSTILE[f"nested behind {_name}"] = _start + "<div>" * 50_000
+HOSTILE["many tags of many attributes"] = ("<div " + " ".join(f"a{i}=1" for i in range(2900)) + ">") * 60
 LARGE = {
     "2 MiB of text": "x" * (2 << 20),
     "comments never closed": "<!--" * 50_000,
@@ -95,6 +104,8 @@ LARGE = {
     "flat": "<div></div>" * 29_000,
     "4900 nested": "<div>" * 4900,
     "formatting left open, a little": "<p>" + "<b>" * 200 + "</p>" + "<p>x</p>" * 2000,
+    "comments and quotes": "<p title='<script>'>x</p><!-- <div> --><script>'<div>'</script>" * 6000,
+    "pictures with titles": "<svg><title>a > b</title><path d='M 0 0'/></svg>" * 8000,
     "rows": "<table>" + "<tr><td>x<td>y" * 15_000,
     "a script": "<script>" + "if(a<b){x=>y};" * 20_000 + "</script>",
     "data in an attribute": "<div data-x='" + '{"a": 1, "b": [2]}, ' * 20_000 + "'>",
@@ -114,6 +125,13 @@ def test_a_large_page_is_read_in_a_moment(html: str) -> None:
     started = time.thread_time()
     assert Page(html).select("#x") == []
     assert time.thread_time() - started < 1
+
+
+def test_a_form_of_thousands_of_fields_hundreds_deep_is_filled_in_in_a_moment() -> None:
+    html = "<form method=post>" + "<fieldset>" * 400 + "<input name=a value=1>" * 20_000
+    started = time.thread_time()
+    assert len(submit(html).fields) == 20_000
+    assert time.thread_time() - started < 2
 
 
 def test_a_costly_selector_is_not_run_on_a_huge_page() -> None:
@@ -268,6 +286,16 @@ def test_encodings() -> None:
 def test_a_form_is_sent_in_the_pages_encoding() -> None:
     page = Page("<form method=post><input name=a value=价>".encode("gbk"), URL, "gbk")
     assert find_form(page, "form").submit({"b": "é"}).body == b"a=%BC%DB&b=%A8%A6"
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "undefined", "unicode_escape", "utf-7", "zip", "x" * 5000])
+def test_a_charset_that_is_none_of_the_webs_is_read_as_utf_8(charset: str) -> None:
+    started = time.thread_time()
+    page = Page(
+        "<form accept-charset=punycode method=post><input name=a value=é>".encode() + b"-a" * 500_000, URL, charset
+    )
+    assert (page.encoding, find_form(page, "form").submit({}).body) == ("utf-8", b"a=%C3%A9")
+    assert time.thread_time() - started < 1
 
 
 @given(st.dictionaries(st.text("abc[]", min_size=1), st.text(st.characters(codec="utf-8"), max_size=20)))
