@@ -3,12 +3,14 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 MAX_EXPONENT = 400  # numbers beyond 10**±400 measure nothing in a shop, and their digits would fill the memory
+MAX_DEPTH = 500  # of a JSON document; deeper ones are made to break what reads them
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.A)
 _WRITTEN = re.compile(r"(?<![\d.,])(\d(?:[\d.,' ]*\d)?)", re.A)
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138; Unix time in ms passed it in 1973
@@ -105,11 +107,46 @@ def decimal_text(number: Decimal) -> str:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """JSON with decimals for its fractions. Raises ValueError: not JSON, NaN, nested too deeply, a number too large."""
+    """JSON with decimals for its fractions. Raises ValueError: not JSON, NaN, nested too deeply, a number too large.
+
+    Half a surrogate pair, which JSON can spell and no text can hold, becomes U+FFFD.
+    """
     try:
-        return json.loads(text, parse_float=_fraction, parse_constant=_no_constant)
+        value = json.loads(text, parse_float=_fraction, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("JSON that is nested too deeply") from None
+    spelled = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    whole = [value]
+    if spelled.count("[") + spelled.count("{") > MAX_DEPTH:
+        _check_depth(whole)
+    if "\\ud" in spelled or "\\uD" in spelled:
+        _mend(whole)
+    return whole[0]
+
+
+def _check_depth(level: list[Any]) -> None:
+    for _ in range(MAX_DEPTH):
+        inner = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+        if not level:
+            return
+    raise ValueError("JSON that is nested too deeply")
+
+
+def _mend(whole: list[Any]) -> None:
+    """In place: half surrogate pairs in any text of a document, keys among them."""
+    waiting: list[Any] = [whole]
+    while waiting:
+        container = waiting.pop()
+        if isinstance(container, dict):
+            items = {_HALF_PAIR.sub("\ufffd", key): item for key, item in container.items()}
+            container.clear()
+            container.update(items)
+        for place, item in list(container.items() if isinstance(container, dict) else enumerate(container)):
+            if isinstance(item, str):
+                container[place] = _HALF_PAIR.sub("\ufffd", item)
+            elif isinstance(item, dict | list):
+                waiting.append(item)
 
 
 def _fraction(text: str) -> Decimal:
@@ -125,31 +162,51 @@ def _no_constant(name: str) -> Any:
 
 def dump_json(value: Any) -> str:
     """JSON text, decimals as exact numbers. Raises ValueError for what JSON has no word for."""
-    try:
-        return "".join(_pieces(value))
-    except RecursionError:
-        raise ValueError("nested too deeply for JSON") from None
+    return "".join(_pieces(value))
 
 
 def _pieces(value: Any) -> Iterator[str]:
+    """JSON text bit by bit, so that who wants only its beginning need not wait for the end of a large document."""
+    opened: list[tuple[Iterator[tuple[str, Any]], str]] = [(iter((("", value),)), "")]
+    while opened:
+        items, end = opened[-1]
+        for before, item in items:
+            if isinstance(item, dict):
+                yield before + "{"
+                opened.append((_members(item), "}"))
+                break
+            if isinstance(item, list | tuple):
+                yield before + "["
+                opened.append((_elements(item), "]"))
+                break
+            yield before + _json_scalar(item)
+        else:
+            opened.pop()
+            yield end
+
+
+def _members(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    comma = ""
+    for key, item in value.items():
+        yield f"{comma}{json.dumps(str(key), ensure_ascii=False)}: ", item
+        comma = ", "
+
+
+def _elements(value: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    comma = ""
+    for item in value:
+        yield comma, item
+        comma = ", "
+
+
+def _json_scalar(value: Any) -> str:
     if isinstance(value, Decimal | float):
-        yield to_text(value)
-    elif value is None or isinstance(value, str | int):
-        yield json.dumps(value, ensure_ascii=False)
-    elif isinstance(value, datetime):
-        yield json.dumps(value.isoformat())
-    elif isinstance(value, dict):
-        for index, (key, item) in enumerate(value.items()):
-            yield f"{', ' if index else '{'}{json.dumps(str(key), ensure_ascii=False)}: "
-            yield from _pieces(item)
-        yield "}" if value else "{}"
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield ", " if index else "["
-            yield from _pieces(item)
-        yield "]" if value else "[]"
-    else:
-        raise ValueError(f"JSON has no word for a {type(value).__name__}")
+        return to_text(value)
+    if value is None or isinstance(value, str | int):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, datetime):
+        return json.dumps(value.isoformat())
+    raise ValueError(f"JSON has no word for a {type(value).__name__}")
 
 
 def to_instant(value: Any) -> datetime | None:
@@ -174,5 +231,16 @@ def describe(value: Any, limit: int = 500) -> str:
     if isinstance(value, str):
         text = json.dumps(value[: limit + 1], ensure_ascii=False)
     else:
-        text = "null" if value is None else to_text(value)
+        text = "null" if value is None else _beginning(value, limit)
     return text if len(text) <= limit else text[:limit] + " …"
+
+
+def _beginning(value: Any, limit: int) -> str:
+    if not isinstance(value, dict | list | tuple):
+        return to_text(value)
+    text = ""
+    for piece in _pieces(value):
+        text += piece
+        if len(text) > limit:
+            break
+    return text

@@ -145,3 +145,15 @@ async def test_runs_at_once_do_not_wait_for_one_that_hangs(tmp_path: Path) -> No
         assert (result.outcome, result.duration_s < 0.6) == (Outcome.UP, True)
         assert {str((await task).outcome) for task in hanging} == {"down"}
     await context.aclose()
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/html; charset=undefined", "text/html; charset=punycode", "text/plain; charset=" + "x" * 9000]
+)
+async def test_a_hostile_charset_is_no_fault_of_the_prober(kind: str, tmp_path: Path) -> None:
+    context = RunContext(tmp_path)
+    async with Shop({"/": lambda _: Reply("é" + "-a" * 500_000, kind=kind)}) as shop:
+        journey = shop.journey({"get": "/", "expect": {"body": {"contains": "nothing"}}})
+        result = await run_journey(journey, context)
+    await context.aclose()
+    assert (str(result.steps[0].reason), result.duration_s < 1) == ("body", True)

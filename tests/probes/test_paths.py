@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probes.paths import check_path, find
-from probes.values import dump_json, parse_json
+from probes.values import describe, dump_json, parse_json
 
 ORDER = {"id": 7, "lines": [{"sku": "A", "price": Decimal("0.1")}, {"sku": "B", "price": 2}], "note": None, "a b": 1}
 
@@ -81,6 +81,25 @@ def test_a_deep_document_is_refused_by_a_deep_path() -> None:
 def test_json_that_is_none_or_made_to_hurt_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError):
         parse_json(text)
+
+
+def test_half_a_surrogate_pair_becomes_a_character_that_can_be_sent_on() -> None:
+    document = parse_json(r'{"a\ud800": ["\udfff!", "\ud83d\ude00"], "b": {"c": "\uDABC"}}')
+    assert document == {"a\ufffd": ["\ufffd!", "😀"], "b": {"c": "\ufffd"}}
+
+
+def test_what_can_be_read_can_be_written_however_deep() -> None:
+    text = "[" * 500 + "1" + "]" * 500
+    assert dump_json(parse_json(text)) == text
+    with pytest.raises(ValueError, match="deeply"):
+        parse_json("[" + text + "]")
+
+
+def test_a_large_document_is_described_by_its_beginning_alone() -> None:
+    document = {str(number): [number] for number in range(200_000)}
+    started = time.thread_time()
+    assert describe(document, 20) == '{"0": [0], "1": [1], …'.replace(", …", ", ")[:20] + " …"
+    assert time.thread_time() - started < 0.05
 
 
 def test_json_that_is_written_keeps_decimals_exactly() -> None:
