@@ -15,6 +15,7 @@ from probes.kinds.base import Later
 from probes.mistakes import Loc, Wrong, raise_all
 from probes.templates import TemplateField, TreeField
 
+_MAYBE_ABSOLUTE = re.compile(r"\s*([a-z][a-z0-9+.-]*://|\{\{)", re.IGNORECASE)
 _N_OF_M = re.compile(r"(\d{1,3}) of (\d{1,3})")
 
 Severity = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
@@ -128,7 +129,7 @@ class Journey(Keys):
                 "raise the journey's timeout",
                 (*loc, "within"),
             )
-        if self.base is None and step.kind == "http" and step.url.source[:1] == "/":
+        if self.base is None and step.kind == "http" and not _MAYBE_ABSOLUTE.match(step.url.source):
             hint = "say base: https://shop.example, or write the whole URL"
             yield Wrong(f"{step.url.source!r} is relative, but the journey has no base", hint, (*loc, step.verb))
 

@@ -269,10 +269,12 @@ def _did_you_mean(name: Any) -> str:
 
 
 def _count_matcher(operand: Any) -> Matcher:
+    if isinstance(operand, dict) or (isinstance(operand, str) and "{{" in operand):
+        return Matcher(operand)
     number = to_number(operand)
-    if not isinstance(operand, dict | str) and (number is None or number < 0 or number % 1):
+    if number is None or number < 0 or number % 1:
         raise ValueError("count needs a whole number, or a matcher such as {gt: 2}")
-    return Matcher(operand)
+    return Matcher(number)
 
 
 class StatusMatcher(Matcher):

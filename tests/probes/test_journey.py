@@ -118,6 +118,7 @@ def test_a_step_that_cannot_be_is_refused(step: dict[str, Any], words: str) -> N
         ({"steps": []}, "at least 1"),
         ({"base": "shop.example"}, "not the address of a shop"),
         ({"base": None}, "relative, but the journey has no base"),
+        ({"base": None, "steps": [{"get": "basket"}]}, "relative, but the journey has no base"),
         ({"every": 30}, "not a duration"),
         ({"every": "0"}, "greater than 0"),
         ({"mutates": "all"}, "Input should be"),

@@ -107,7 +107,9 @@ def test_what_is_missing_fails_everything_but_absent(matcher: Any) -> None:
     assert not holds(matcher, MISSING)
 
 
-@pytest.mark.parametrize(("matcher", "count", "expected"), [(2, 2, True), ({"gt": 2}, 2, False), (0, 0, True)])
+@pytest.mark.parametrize(
+    ("matcher", "count", "expected"), [(2, 2, True), ("2", 2, True), ({"gt": 2}, 2, False), (0, 0, True)]
+)
 def test_count_is_of_the_nodes(matcher: Any, count: int, expected: bool) -> None:
     assert holds({"count": matcher}, "first" if count else MISSING, count) is expected
 
@@ -141,6 +143,7 @@ def test_an_operand_that_turns_out_wrong_is_a_failing_template(matcher: Any) -> 
         ({"newer_than": 10}, "is not a duration"),
         ({"newer_than": "0"}, "longer than 0"),
         ({"count": -1}, "whole number"),
+        ({"count": "two"}, "whole number"),
         ({"count": 1.5}, "whole number"),
         ({"present": "yes"}, "say true"),
         ({"contains": ""}, "a text to look for"),
