@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import click
-from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
@@ -15,7 +14,7 @@ from drills.watch import Snapshot
 from probes.terminal import COLOURS, clean, interactive, local_time
 
 Json = Mapping[str, Any]
-ROWS = 18  # events of the timeline that fit
+ROWS = 18  # events of the timeline at most
 
 
 class Screen(Protocol):
@@ -72,18 +71,26 @@ class LiveScreen:
 
     def __init__(self) -> None:
         self._now = ""
-        self._live = Live(console=Console(), auto_refresh=False, vertical_overflow="crop")
+        self._console = Console()
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._live.start()
 
     def say(self, text: str) -> None:
         self._now = text
 
     def show(self, snapshot: Snapshot) -> None:
-        parts = [_journeys(snapshot.journeys), _alerts(snapshot.alerts), *_incidents(snapshot)]
+        rows = events_that_fit(self._console.height, len(snapshot.journeys), len(snapshot.alerts))
+        parts = [_journeys(snapshot.journeys), _alerts(snapshot.alerts), *_incidents(snapshot, rows)]
         self._live.update(Group(Text(clean(self._now), style="bold"), *parts), refresh=True)
 
     def close(self) -> None:
         self._live.stop()
+
+
+def events_that_fit(height: int, journeys: int, alerts: int) -> int:
+    """How many of the newest events of the timeline show on a terminal of this height, below all the rest."""
+    above = 1 + (journeys + 3) + (max(alerts, 1) + 2)
+    return min(ROWS, max(3, height - above - 3))  # the incident's frame, and the cursor's line
 
 
 def _coloured(word: str) -> Text:
@@ -91,7 +98,7 @@ def _coloured(word: str) -> Text:
 
 
 def _grid(*headers: str) -> Table:
-    table = Table(box=box.SIMPLE, expand=True, pad_edge=False)
+    table = Table(box=None, expand=True, pad_edge=False, header_style="dim")
     for header in headers:
         table.add_column(header, no_wrap=True, overflow="ellipsis")
     table.columns[-1].ratio = 1
@@ -113,7 +120,7 @@ def _alerts(items: Iterable[Json]) -> Panel:
     return Panel(Group(*lines) if lines else Text("nothing fires", style="dim"), title="Alerts", title_align="left")
 
 
-def _incidents(snapshot: Snapshot) -> list[Panel]:
+def _incidents(snapshot: Snapshot, rows: int) -> list[Panel]:
     if not snapshot.incidents:
         return []
     newest = snapshot.incidents[0]
@@ -121,7 +128,7 @@ def _incidents(snapshot: Snapshot) -> list[Panel]:
     for column in ("at", "actor", "kind"):
         table.add_column(column, no_wrap=True, style="dim" if column == "at" else "")
     table.add_column("text", ratio=1, no_wrap=True, overflow="ellipsis")
-    for event in snapshot.timelines.get(newest["number"], [])[-ROWS:]:
+    for event in snapshot.timelines.get(newest["number"], [])[-rows:]:
         at = local_time(event["at"], "%H:%M:%S")
         table.add_row(at, clean(event["actor"]), clean(event["kind"]), clean(event["text"]))
     title = Text.assemble(
