@@ -108,6 +108,8 @@ def _status_and_body(answer: Answer) -> str:
 
 def _parts(answer: Answer) -> Iterator[str]:
     yield str(answer.status)
+    if wait := answer.headers.get("retry-after"):
+        yield f"with Retry-After: {wait}"
     if answer.is_redirect:
         yield f"with Location: {answer.headers['location']}"
     elif answer.content:

@@ -139,6 +139,12 @@ async def test_an_unexpected_401_or_403_is_auth(shop: Shop, context: RunContext,
     assert (await run(shop, context, {"get": "/", "expect": {"status": status}})).outcome is Outcome.UP
 
 
+async def test_a_shop_that_slows_us_down_says_for_how_long(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("Too many requests", 429, [("Retry-After", "900")], "text/plain")
+    step = await failing(shop, context, {"get": "/"})
+    assert step.seen == "429 with Retry-After: 900 with the body: Too many requests"
+
+
 async def test_of_a_page_the_evidence_shows_what_a_reader_sees(shop: Shop, context: RunContext) -> None:
     page = "<title>Pay</title><style>p {}</style><p>Card\n declined</p><script>x()</script>"
     shop.pages["/"] = lambda _: Reply(page)
