@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from incident import cadence
 from incident.actor import Actor, Role
 from incident.alerts import UNASSIGNED, readable
 from incident.decide import Policy, add_runbooks
@@ -170,6 +171,9 @@ def _update(act: Act) -> None:
         data |= {"status": status, "was": act.incident.status}
     if act.args.get("next_update_due") is not None:
         data["next_update_due"] = _instant(act.args["next_update_due"])
+    elif data["public"] and act.incident.open:
+        due = cadence.following(act.incident.opened_at, act.draft.now)
+        data["next_update_due"] = None if due is None else due.isoformat()
     act.say("update", text, **data)
 
 
@@ -221,7 +225,8 @@ def _reopen(act: Act) -> None:
     if act.incident.open:
         raise Refused(f"#{act.number} is open: there is nothing to reopen")
     why = _text(act.args, required=False)
-    act.say("reopened", f"Reopened by {act.actor.name}" + (f": {why}" if why else ""))
+    due = cadence.first(act.draft.now).isoformat()
+    act.say("reopened", f"Reopened by {act.actor.name}" + (f": {why}" if why else ""), next_update_due=due)
 
 
 ACTIONS: Mapping[str, Action] = {

@@ -160,7 +160,12 @@ def _take_in_dependents(root: Incident, draft: Draft, policy: Policy, belongs: d
 
 def take_in(into: Incident, other: Incident, draft: Draft) -> None:
     """`other` ends, and what it knew goes over to `into`."""
-    data = {"incident": other.number, "alerts": dict(other.alerts), "services": list(other.services)}
+    data = {
+        "incident": other.number,
+        "alerts": dict(other.alerts),
+        "services": list(other.services),
+        "channels": list(other.channels),  # told of `other`, they hear how it goes on
+    }
     draft.add(other.number, "merged", f"Goes on in #{into.number}, {into.service}", {"into": into.number})
     draft.add(into.number, "took_in", f"Took in #{other.number}, {other.title}", data)
     _raise_severity(into.number, other.severity, f"#{other.number} had it", draft, None)
@@ -240,4 +245,5 @@ def resolve_due(incident: Incident, policy: Policy) -> datetime | None:
     waits = policy.auto_resolve is not None and incident.status == "monitoring" and incident.recovered
     if not waits or incident.mitigated_at is None or policy.auto_resolve is None:
         return None
-    return incident.mitigated_at + timedelta(seconds=policy.auto_resolve)
+    calm = max(incident.mitigated_at, incident.quiet_since or incident.mitigated_at)  # a person may foresee recovery
+    return calm + timedelta(seconds=policy.auto_resolve)

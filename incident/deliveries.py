@@ -57,6 +57,8 @@ def messages(
             found.extend(_message(event, incident, name, PAGE, telling.base_url) for name in new)
         else:
             new = []
+        if event.kind == "took_in":  # these have been told of the other
+            known.update(event.data.get("channels", ()))
         told_all = event.kind in _TOLD and not event.data.get("again")
         kind, hearers = (UPDATE, known) if told_all else (THREAD, known & telling.threads)
         if told_all or event.kind not in _UNSAID:

@@ -4,7 +4,7 @@ Kinds of event, and what their `data` holds (always JSON):
 
 | kind            | data                                                                                          |
 | --------------- | --------------------------------------------------------------------------------------------- |
-| opened          | title, service, severity, drill, since (first sign of the trouble), labels, channels            |
+| opened          | title, service, severity, drill, since (first sign), labels, channels, next_update_due          |
 | alert           | fingerprints, services, alerts (the first few, for reading): they fire                          |
 | alert_ended     | fingerprints: their source says that they are over                                              |
 | alert_stale     | fingerprints: their source went silent, which is no recovery                                    |
@@ -18,10 +18,10 @@ Kinds of event, and what their `data` holds (always JSON):
 | runbook         | runbooks                                                                                        |
 | paged           | channel, key: the page was delivered                                                            |
 | delivery_failed | channel, key, error: given up                                                                   |
-| took_in         | incident, alerts (fingerprint: state), services: another incident's alerts came over            |
+| took_in         | incident, alerts (fingerprint: state), services, channels: another incident came over           |
 | merged          | into: this incident goes on in another                                                          |
 | resolved        |                                                                                                 |
-| reopened        |                                                                                                 |
+| reopened        | next_update_due                                                                                 |
 
 `data.via` is the mouth through which a person spoke.
 """
@@ -31,6 +31,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
+
+from incident import cadence
 
 FIRING, ENDED, STALE = "firing", "ended", "stale"
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
@@ -79,6 +81,7 @@ class Incident:
     acknowledged_at: datetime | None = None
     acknowledgers: tuple[str, ...] = ()  # in the order in which they did
     mitigated_at: datetime | None = None  # of the last move to monitoring
+    quiet_since: datetime | None = None  # since when all alerts have been over
     resolved_at: datetime | None = None
     resolved_by: str | None = None
     before_monitoring: str | None = None  # the status to go back to when an alert fires again
@@ -136,14 +139,15 @@ class Incident:
     def from_state(cls, state: Mapping[str, Any]) -> "Incident":
         values = dict(state)
         for name in _INSTANTS:
-            values[name] = None if values[name] is None else datetime.fromisoformat(values[name])
+            values[name] = _instant(values.get(name))
         for name in _TUPLES:
             values[name] = tuple(values[name])
         return cls(**values)
 
 
 _INSTANTS = (
-    "opened_at", "changed_at", "since", "acknowledged_at", "mitigated_at", "resolved_at", "next_update_due",
+    "opened_at", "changed_at", "since", "acknowledged_at", "mitigated_at", "quiet_since", "resolved_at",
+    "next_update_due",
 )  # fmt: skip
 _TUPLES = ("services", "runbooks", "channels", "acknowledgers")
 
@@ -210,13 +214,19 @@ def _opened(event: Event) -> Incident:
         drill=data.get("drill"),
         labels=dict(data.get("labels", {})),
         channels=tuple(data.get("channels", ())),
+        next_update_due=_instant(data.get("next_update_due")),
     )
 
 
 def _alerts(state: str) -> Any:
     def change(incident: Incident, event: Event) -> dict[str, Any]:
         alerts = {**incident.alerts, **dict.fromkeys(event.data["fingerprints"], state)}
-        return {"alerts": alerts, "services": _union(incident.services, event.data.get("services", ()))}
+        quiet = all(known == ENDED for known in alerts.values())
+        return {
+            "alerts": alerts,
+            "services": _union(incident.services, event.data.get("services", ())),
+            "quiet_since": (incident.quiet_since or event.at) if quiet else None,
+        }
 
     return change
 
@@ -258,7 +268,11 @@ def _acknowledged(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _update(incident: Incident, event: Event) -> dict[str, Any]:
-    return {**_status(incident, event), "next_update_due": _instant(event.data.get("next_update_due"))}
+    """What is said inside, and names no time, leaves open when the public is to hear."""
+    changed = _status(incident, event)
+    if changed.get("status", incident.status) != "resolved" and "next_update_due" in event.data:
+        changed["next_update_due"] = _instant(event.data["next_update_due"])
+    return changed
 
 
 def _assigned(incident: Incident, event: Event) -> dict[str, Any]:
@@ -271,7 +285,11 @@ def _runbook(incident: Incident, event: Event) -> dict[str, Any]:
 
 def _took_in(incident: Incident, event: Event) -> dict[str, Any]:
     data = event.data
-    return {"alerts": {**data["alerts"], **incident.alerts}, "services": _union(incident.services, data["services"])}
+    return {
+        "alerts": {**data["alerts"], **incident.alerts},
+        "services": _union(incident.services, data["services"]),
+        "channels": _union(incident.channels, data.get("channels", ())),
+    }
 
 
 def _merged(incident: Incident, event: Event) -> dict[str, Any]:
@@ -296,6 +314,7 @@ def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
         "mitigated_at": None,
         "before_monitoring": None,
         "merged_into": None,
+        "next_update_due": _instant(event.data.get("next_update_due")),
     }
 
 
@@ -339,4 +358,5 @@ class Draft:
     def open(self, title: str, data: Mapping[str, Any], actor: str = "shopwatch") -> Incident:
         number = self.next_number
         self.next_number += 1
-        return self.add(number, "opened", title, {"title": title, **data}, actor)
+        due = {"next_update_due": cadence.first(self.now).isoformat()}
+        return self.add(number, "opened", title, {"title": title, **data, **due}, actor)

@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from incident.actions import ACTIONS
 from incident.actor import Actor, Kind, Role
 from incident.desk import Desk
 from incident.errors import IncidentError, NotAllowed, NotFound, Refused
-from tests.incident.conftest import RESPONDER, VIEWER, firing
+from tests.incident.conftest import RESPONDER, VIEWER, Clock, firing
 
 pytestmark = pytest.mark.anyio
 
@@ -103,6 +104,23 @@ async def test_a_resolved_incident_takes_notes_but_no_acknowledgement(one: Desk)
     await one.perform("note", 1, RESPONDER, {"text": "afterthought"})
     with pytest.raises(Refused, match="reopen it first"):
         await one.perform("ack", 1, RESPONDER)
+
+
+async def test_the_public_hears_within_five_minutes_and_then_every_twenty(one: Desk, clock: Clock) -> None:
+    opened = await one.incident(1)
+    assert opened.next_update_due == opened.opened_at + timedelta(minutes=5)
+    clock.forward(minutes=4)
+    inside = await one.perform("update", 1, RESPONDER, {"text": "The provider is called"})
+    assert inside.next_update_due == opened.next_update_due
+    said = await one.perform("update", 1, RESPONDER, {"text": "Card payments fail", "public": True})
+    assert said.next_update_due == clock.now + timedelta(minutes=20)
+    clock.forward(hours=2)
+    late = await one.perform("update", 1, RESPONDER, {"text": "Still failing", "public": True})
+    assert late.next_update_due is None
+    over = await one.perform("update", 1, RESPONDER, {"text": "Over", "public": True, "status": "resolved"})
+    assert over.next_update_due is None
+    again = await one.perform("reopen", 1, RESPONDER)
+    assert again.next_update_due == clock.now + timedelta(minutes=5)
 
 
 async def test_two_people_at_once_both_succeed(one: Desk) -> None:

@@ -116,6 +116,19 @@ def test_an_alert_of_an_incident_that_was_taken_in_ends_where_it_now_belongs() -
     assert world.incidents[1].status == "monitoring"
 
 
+def test_those_who_were_told_of_an_incident_that_was_taken_in_hear_how_it_goes_on() -> None:
+    services = ServiceMap({"web": ["db"], "app": ["db"], "db": []})
+    world = World(replace(POLICY, services=services, route=lambda labels: (labels["service"],)))
+    for service in ("web", "app", "db"):
+        world.hear(stored(service))
+    assert set(world.incidents[1].channels) == {"web", "app", "db"}
+    draft = Draft(world.incidents.values(), 0, world.now)
+    draft.add(1, "update", "The database restarts", {"public": False}, "mara")
+    heard = {message.channel for message in messages(draft.events, world.incidents, draft.incidents, Telling())}
+    assert heard == {"web", "app", "db"}
+    assert sorted(world.pages) == [(1, "db"), (1, "web"), (2, "app")]
+
+
 def test_the_worst_alert_raises_the_severity_and_tells_those_who_had_not_been_told() -> None:
     world = World()
     world.hear(stored("payment", "SEV3"))
@@ -167,6 +180,20 @@ def test_it_resolves_by_itself_only_after_the_time_and_only_when_recovered() -> 
     assert world.incidents[1].status == "monitoring"
     world.pass_time(1)
     assert world.incidents[1].status == "resolved"
+
+
+def test_it_resolves_by_itself_after_the_last_alert_whatever_a_person_said_before() -> None:
+    world = World(replace(POLICY, auto_resolve=600))
+    world.hear(stored("payment"))
+    draft = Draft(world.incidents.values(), 2, world.now)
+    draft.add(1, "status", "Looks better", {"status": "monitoring", "was": "investigating"}, "mara")
+    world.incidents = draft.incidents
+    world.pass_time(3600)
+    world.hear(replace(stored("payment"), state=RESOLVED))
+    world.pass_time(599)
+    assert world.incidents[1].open
+    world.pass_time(1)
+    assert not world.incidents[1].open
 
 
 def test_what_a_drill_breaks_and_what_breaks_by_itself_stay_apart() -> None:
