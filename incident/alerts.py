@@ -98,7 +98,8 @@ def merge(old: StoredAlert, new: StoredAlert) -> StoredAlert:
     rules while it fires. The order of arrival decides which is newer, not the clock, which may have jumped.
     """
     if new.starts_at > old.ends_at or (new.starts_at == old.ends_at and old.state != FIRING):
-        return new
+        # An activity of its own; but the end of one that had gone stale is told of where it belongs.
+        return replace(new, incident=old.incident) if (old.state, new.state) == (STALE, RESOLVED) else new
     kept: dict[str, Any] = {"starts_at": min(old.starts_at, new.starts_at), "incident": old.incident}
     if new.state == RESOLVED:
         if old.state == RESOLVED:

@@ -66,10 +66,12 @@ class Desk:
         self._noticed = asyncio.Condition()
         self._cycle = (0.0, 0, 0)  # seconds of the last one, how many, how many failed
         self._pruned = float("-inf")
+        self._listening_since = clock()
 
     async def start(self) -> None:
         """Opens the database and brings its tables up to date. Raises StoreUnavailable."""
         await asyncio.to_thread(self.database.open)
+        self._listening_since = self.now()
         self.wake.set()
 
     async def close(self) -> None:
@@ -289,7 +291,7 @@ class Desk:
         done = None
         for _ in range(_MOST_STEPS):
             done = await self.write_retried(
-                lambda connection: engine.step(connection, now, self._policy, self._telling())
+                lambda connection: engine.step(connection, now, self._policy, self._telling(), self._listening_since)
             )
             if done.events:
                 await self.changed(messages=done.messages)

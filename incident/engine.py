@@ -46,14 +46,14 @@ class Step:
     next_due: datetime | None
 
 
-def step(connection: Connection, now: datetime, policy: Policy, telling: Telling) -> Step:
-    """Decides on the alerts that wait and on what is due at `now`."""
-    alert_store.expire(connection, now)
+def step(connection: Connection, now: datetime, policy: Policy, telling: Telling, listening_since: datetime) -> Step:
+    """Decides on the alerts that wait and on what is due at `now`. `listening_since`: when this process started."""
+    alert_store.expire(connection, now, listening_since)
     policy = replace(policy, drills=tuple(drill_store.unfinished(connection, now)))
     waiting = alert_store.waiting(connection, _AT_ONCE)
     done = [_decide_on(connection, waiting, now, policy, telling), _time(connection, now, policy, telling)]
     open_now = incident_store.list_open(connection)
-    dues = [resolve_due(one, policy) for one in open_now] + [alert_store.next_expiry(connection)]
+    dues = [resolve_due(one, policy) for one in open_now] + [alert_store.next_expiry(connection, now)]
     return Step(
         events=sum(events for events, _ in done),
         messages=sum(messages for _, messages in done),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
@@ -12,6 +12,7 @@ from incident.store.sql import chunks, upsert
 from incident.store.tables import alerts
 
 DECIDED, WAITING, ASIDE = 0, 1, 2
+SENT_AGAIN_WITHIN = timedelta(minutes=2)  # Prometheus does so every minute unless told otherwise
 
 
 def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> bool:
@@ -70,14 +71,20 @@ def active(connection: Connection, now: datetime) -> list[StoredAlert]:
     return [_alert(row) for row in connection.execute(query)]
 
 
-def expire(connection: Connection, now: datetime) -> None:
-    """Those whose end has passed without a word from their source are stale from now on."""
-    overdue = (alerts.c.state == FIRING, alerts.c.ends_at <= now)
+def expire(connection: Connection, now: datetime, listening_since: datetime) -> None:
+    """Those whose end has passed without a word from their source are stale from now on.
+
+    What ended while nobody was listening here has a while to be sent again: the silence was ours.
+    """
+    overdue = [alerts.c.state == FIRING, alerts.c.ends_at <= now]
+    if listening_since <= now < listening_since + SENT_AGAIN_WITHIN:
+        overdue.append(alerts.c.ends_at >= listening_since)
     connection.execute(update(alerts).where(*overdue).values(state=STALE, pending=WAITING))
 
 
-def next_expiry(connection: Connection) -> datetime | None:
-    return connection.execute(select(func.min(alerts.c.ends_at)).where(alerts.c.state == FIRING)).scalar()
+def next_expiry(connection: Connection, now: datetime) -> datetime | None:
+    ahead = (alerts.c.state == FIRING, alerts.c.ends_at > now)
+    return connection.execute(select(func.min(alerts.c.ends_at)).where(*ahead)).scalar()
 
 
 def waiting(connection: Connection, limit: int) -> list[StoredAlert]:

@@ -1,10 +1,11 @@
 """The merge, as Alertmanager does it: a table of what was known, what came, and what is known then (minutes)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from incident.alerts import FIRING, RESOLVED, StoredAlert, accept, merge, readable, severity_of
+from incident.alerts import FIRING, RESOLVED, STALE, StoredAlert, accept, merge, readable, severity_of
 from incident.errors import Refused
 from probes.alert import Alert
 
@@ -37,6 +38,12 @@ def heard(start: float, end: float, when: float, timeout: bool = False, note: st
 def test_merge(old: StoredAlert, new: StoredAlert, start: float, end: float, state: str) -> None:
     merged = merge(old, new)
     assert (merged.starts_at, merged.ends_at, merged.state) == (at(start), at(end), state)
+
+
+def test_a_source_that_was_silent_says_late_that_it_is_over_and_is_believed() -> None:
+    stale = replace(heard(0, 5, 0), state=STALE, incident=7)
+    assert merge(stale, heard(9, 9, 9)).incident == 7
+    assert merge(stale, heard(9, 14, 9)).incident is None  # fires again: the engine says where it belongs
 
 
 def test_annotations_are_those_of_the_newer_word() -> None:

@@ -215,6 +215,23 @@ async def test_everything_is_there_after_a_restart(desk: Desk, settings: Setting
     await again.close()
 
 
+async def test_a_silence_that_was_ours_makes_no_alert_stale_until_it_could_be_sent_again(
+    desk: Desk, settings: Settings, clock: Clock
+) -> None:
+    alert = firing("payment")
+    await desk.intake([alert], "prometheus")
+    await desk.cycle(clock())
+    await desk.close()
+    clock.forward(minutes=30)
+    again = Desk(str(desk.database.url), settings, clock)
+    await again.start()
+    await again.cycle(clock())
+    assert "alert_stale" not in [event.kind for event in await again.timeline(1)]
+    await again.cycle(clock.forward(minutes=3))
+    assert [event.kind for event in await again.timeline(1)][-1] == "alert_stale"
+    await again.close()
+
+
 async def test_the_figures_tell_what_is_open_and_what_waits(desk: Desk, clock: Clock) -> None:
     await desk.intake([firing("payment")], "prober")
     await desk.cycle(clock())
