@@ -1,7 +1,7 @@
 """The command line: names every command, and imports the module of one only when that one is called."""
 
+import os
 import sys
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -49,6 +49,13 @@ class Lazy(click.Group):
             ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {close[0]!r}?" if close else ""))
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `shopwatch … | head`: who reads has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit()
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
@@ -83,12 +90,7 @@ def shopwatch(workspace: str | None) -> None:
 
 
 def main() -> None:
-    run: Callable[..., None] = shopwatch.main
-    try:
-        run(prog_name="shopwatch")
-    except BrokenPipeError:  # `shopwatch … | head`
-        sys.stderr.close()
-        sys.exit(0)
+    shopwatch.main(prog_name="shopwatch")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from probes.terminal import NOT_WELL, clean, emit_json, fail, json_option, workspace_dir
+from probes.terminal import NOT_WELL, clean, emit_json, json_option, workspace_dir
 
 if TYPE_CHECKING:
     from probes.mistakes import Mistake
@@ -22,14 +22,12 @@ def check(as_json: bool) -> None:
     Warnings are shown too, but only mistakes make the exit code 1.
 
     \b
-    shopwatch -w myshop check
+    Example:
+      shopwatch -w myshop check
     """
     from drills.checks import check_workspace
 
-    folder = workspace_dir()
-    if not folder.is_dir():
-        fail(f"{folder} is not a folder: say which workspace with -w DIR, or write one with `shopwatch init DIR`")
-    report = check_workspace(folder)
+    report = check_workspace(workspace_dir())
     if as_json:
         emit_json([mistake.to_json() for mistake in report.mistakes])
     else:
@@ -60,7 +58,8 @@ def schema(name: str) -> None:
     """Print the JSON Schema of a kind of file, for editors that complete and underline.
 
     \b
-    shopwatch schema journey > journey.schema.json
+    Example:
+      shopwatch schema journey > journey.schema.json
     """
     from drills.schemas import schema_of
 

@@ -49,7 +49,13 @@ def _names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
 
 @click.group()
 def drill() -> None:
-    """Break things on purpose and grade the response."""
+    """Break things on purpose and grade the response.
+
+    \b
+    Example:
+      shopwatch drill list
+      shopwatch drill run payment-declines
+    """
 
 
 @drill.command("list")
@@ -58,7 +64,8 @@ def list_(as_json: bool) -> None:
     """List the drills that can be run.
 
     \b
-    shopwatch drill list
+    Example:
+      shopwatch drill list
     """
     from probes.duration import format_duration
 
@@ -88,7 +95,8 @@ def run(name: str, shop_url: str | None, url: str | None, as_json: bool) -> None
     The practice shop (`shopwatch practice`) and a Shopwatch that watches it have to be running.
 
     \b
-    shopwatch drill run payment-declines
+    Example:
+      shopwatch drill run payment-declines
     """
     import asyncio
 
@@ -144,8 +152,9 @@ def report(number: int | None, html: Path | None, url: str | None, as_json: bool
     """Show the scorecard of a drill that was run; without N, list them.
 
     \b
-    shopwatch drill report
-    shopwatch drill report 3 --html drill-3.html
+    Example:
+      shopwatch drill report
+      shopwatch drill report 3 --html drill-3.html
     """
     from incident.screen import Shopwatch
 

@@ -117,7 +117,13 @@ def _alert_row(item: dict[str, Any]) -> tuple[str, ...]:
 
 @click.group()
 def incident() -> None:
-    """Work on incidents. `shopwatch ack 12` is short for `shopwatch incident ack 12`; so for the others that change."""
+    """Work on incidents. `shopwatch ack 12` is short for `shopwatch incident ack 12`; so for the others that change.
+
+    \b
+    Example:
+      shopwatch incident list
+      shopwatch ack 12
+    """
 
 
 @incident.command("list")

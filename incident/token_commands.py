@@ -12,7 +12,12 @@ ROLES = ("viewer", "responder", "commander", "admin", "source")
 
 @click.group()
 def token() -> None:
-    """Let people and alert sources in. A token is shown once, when it is made, and kept as a hash."""
+    """Let people and alert sources in. A token is shown once, when it is made, and kept as a hash.
+
+    \b
+    Example:
+      shopwatch token create lead --role commander
+    """
 
 
 @token.command("create")

@@ -37,10 +37,16 @@ def fail(message: str, exit_code: int = USAGE) -> NoReturn:
 
 
 def workspace_dir() -> Path:
-    """`-w`, else `$SHOPWATCH_WORKSPACE`, else the current folder. `cli.main` has put it into the context."""
+    """`-w`, else `$SHOPWATCH_WORKSPACE`, else the current folder. `cli.main` has put it into the context.
+
+    Fails where one was named that is none.
+    """
     context = click.get_current_context(silent=True)
     chosen = context.find_root().params.get("workspace") if context else None
-    return Path(chosen or os.environ.get("SHOPWATCH_WORKSPACE") or ".")
+    folder = Path(chosen or os.environ.get("SHOPWATCH_WORKSPACE") or ".")
+    if not folder.is_dir():
+        fail(f"{folder} is not a folder: say which workspace with -w DIR, or write one with `shopwatch init DIR`")
+    return folder
 
 
 _BIDI_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")

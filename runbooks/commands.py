@@ -27,7 +27,13 @@ def _names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
 
 @click.group()
 def runbook() -> None:
-    """Find and read runbooks: what an alert means, and what to do about it."""
+    """Find and read runbooks: what an alert means, and what to do about it.
+
+    \b
+    Example:
+      shopwatch runbook list
+      shopwatch runbook show payment-channel-failure
+    """
 
 
 @runbook.command("list")
@@ -37,8 +43,9 @@ def list_(labels: tuple[str, ...], as_json: bool) -> None:
     """List the runbooks; with labels, those that such an alert would open, the best first.
 
     \b
-    shopwatch runbook list
-    shopwatch runbook list service=payment alertname=JourneyDown
+    Example:
+      shopwatch runbook list
+      shopwatch runbook list service=payment alertname=JourneyDown
     """
     from datetime import UTC, datetime
 
@@ -82,8 +89,9 @@ def show(name: str, section: str | None, as_json: bool) -> None:
     """Show a runbook, formatted in a terminal and as Markdown when piped.
 
     \b
-    shopwatch runbook show payment-channel-failure
-    shopwatch runbook show login-failure --section Mitigation
+    Example:
+      shopwatch runbook show payment-channel-failure
+      shopwatch runbook show login-failure --section Mitigation
     """
     from runbooks.errors import NoSuchRunbook
 

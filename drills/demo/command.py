@@ -20,14 +20,17 @@ def demo(once: bool, port: int) -> None:
     Everything runs on this machine and ends with Ctrl-C; what stays is the workspace that it names.
 
     \b
-    shopwatch demo
-    shopwatch demo --once --port 9470
+    Example:
+      shopwatch demo
+      shopwatch demo --once --port 9470
     """
     from drills.errors import DrillsError
     from drills.practice.serving import PortInUse
 
     try:
         passed = asyncio.run(_play(port, once))
+    except BrokenPipeError:  # nobody reads any more: cli.py knows what to do
+        raise
     except (PortInUse, OSError) as error:
         fail(str(error), USAGE)
     except DrillsError as error:

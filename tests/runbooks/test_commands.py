@@ -9,7 +9,7 @@ from cli import shopwatch
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(shopwatch, ["-w", "/nonexistent", "runbook", *arguments])
+    result = CliRunner().invoke(shopwatch, ["-w", str(Path(__file__).parent), "runbook", *arguments])
     return result.exit_code, result.stdout, result.stderr
 
 
