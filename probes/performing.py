@@ -43,6 +43,7 @@ async def perform_step(model: StepModel, run: Run, deadline: float) -> Step:
     started = loop.time()
     step = Step(model.name, model.service or run.journey.service, Outcome.UP)
     run.session.begin(model.name)
+    left = deadline - started
     if model.timeout is not None and model.until is None:
         deadline = min(deadline, started + model.timeout)
     try:
@@ -50,6 +51,7 @@ async def perform_step(model: StepModel, run: Run, deadline: float) -> Step:
             await _perform(model, run, step, deadline)
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes the step's reason
         trouble(step, error)
+        _tell_who_took_the_time(model, run, step, left)
     step.duration_s = loop.time() - started
     _show(step, run)
     return step
@@ -144,6 +146,14 @@ async def _until(model: StepModel, run: Run, step: Step, deadline: float) -> Non
     raise Failed(
         Reason.FRESHNESS, f"{expected} within {format_duration(model.within)}", f"after {times}: {seen}", last.status
     )
+
+
+def _tell_who_took_the_time(model: StepModel, run: Run, step: Step, left: float) -> None:
+    """A step that was cut short because those before it took the run's time is not the slow one. `left`: in seconds."""
+    wanted = model.within or model.timeout or run.journey.timeout * 0.9
+    if step.reason in (Reason.TIMEOUT, Reason.FRESHNESS) and left < wanted:
+        whole = format_duration(run.journey.timeout)
+        step.seen = f"{step.seen} (only {max(left, 0):.2g} s of the run's {whole} were left for it)"
 
 
 def skipped(model: StepModel, journey: Journey) -> Step:

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,19 @@ async def test_an_unexpected_401_or_403_is_auth(shop: Shop, context: RunContext,
     shop.pages["/"] = lambda _: Reply("who are you?", status)
     assert (await failing(shop, context, {"get": "/"})).reason is Reason.AUTH
     assert (await run(shop, context, {"get": "/", "expect": {"status": status}})).outcome is Outcome.UP
+
+
+async def test_a_step_that_those_before_it_left_no_time_says_so(shop: Shop, context: RunContext) -> None:
+    async def slow(_: Request) -> Reply:
+        await asyncio.sleep(0.25)
+        return Reply("ok")
+
+    shop.pages["/"] = slow
+    step = await failing(shop, context, {"get": "/", "name": "slow"}, {"get": "/"}, timeout="400ms")
+    assert step.reason is Reason.TIMEOUT
+    assert re.search(r"only 0\.1\d? s of the run's 400ms were left for it", step.seen or "")
+    alone = await failing(shop, context, {"get": "/"}, timeout="100ms")
+    assert "were left" not in (alone.seen or "")
 
 
 async def test_a_shop_that_slows_us_down_says_for_how_long(shop: Shop, context: RunContext) -> None:
