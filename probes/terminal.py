@@ -46,6 +46,8 @@ def workspace_dir() -> Path:
     folder = Path(chosen or os.environ.get("SHOPWATCH_WORKSPACE") or ".")
     if not folder.is_dir():
         fail(f"{folder} is not a folder: say which workspace with -w DIR, or write one with `shopwatch init DIR`")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        fail(f"{folder} cannot be read by this account")
     return folder
 
 

@@ -79,3 +79,17 @@ def test_every_short_form_is_a_command_of_incident() -> None:
     incident = shopwatch.get_command(click.Context(shopwatch), "incident")
     assert isinstance(incident, click.Group)
     assert set(SHORT_FORMS) <= set(incident.commands)
+
+
+@pytest.mark.parametrize("command", ["practice", "demo", "run"])
+def test_a_port_that_cannot_be_is_refused_plainly(command: str) -> None:
+    done = CliRunner().invoke(shopwatch, [command, "--port", "99999"])
+    assert done.exit_code == 2
+    assert "99999 is not in the range" in done.stderr
+
+
+def test_a_workspace_that_may_not_be_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the tests may run as root, who may read everything
+    done = CliRunner().invoke(shopwatch, ["-w", str(tmp_path), "check"])
+    assert done.exit_code == 2
+    assert f"{tmp_path} cannot be read" in done.stderr

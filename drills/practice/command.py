@@ -19,7 +19,10 @@ PORT = 8471
 
 
 @click.command()
-@click.option("--port", default=PORT, show_default=True, help="Of the shop; its neighbours take the ports after it.")
+@click.option(
+    "--port", type=click.IntRange(0, 65000), default=PORT, show_default=True,
+    help="Of the shop; its neighbours take the ports after it. 0 takes free ones.",
+)  # fmt: skip
 @click.option("--slack", is_flag=True, help="Start a practice Slack as well.")
 def practice(port: int, slack: bool) -> None:
     """Start the practice shop alone, to try journeys on.

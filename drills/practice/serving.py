@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from errno import EADDRINUSE
 from typing import Any
 
 from drills.errors import DrillsError
@@ -20,9 +21,8 @@ def bind(port: int, host: str = "127.0.0.1") -> socket.socket:
         sock.bind((host, port))
     except OSError as error:
         sock.close()
-        raise PortInUse(
-            f"port {port} on {host} cannot be used: {error.strerror or error}. Choose another one."
-        ) from error
+        why = "is in use" if error.errno == EADDRINUSE else f"cannot be used ({error.strerror or error})"
+        raise PortInUse(f"port {port} on {host} {why}: choose another with --port, 0 takes a free one") from error
     sock.listen(256)
     sock.setblocking(False)
     return sock

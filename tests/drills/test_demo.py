@@ -130,7 +130,7 @@ def test_a_port_in_use_is_said_plainly_and_ends_with_2(
         first = port - offset
         done = run(tmp_path, environment, "--once", "--port", str(first))
     assert done.returncode == 2
-    assert f"port {port}" in done.stderr
+    assert f"port {port} on 127.0.0.1 is in use" in done.stderr
     assert "Traceback" not in done.stderr
     assert processes_of(tmp_path) == []
     assert list(tmp_path.glob("shopwatch-demo-*")) == []
