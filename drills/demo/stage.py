@@ -22,7 +22,7 @@ from drills.report import print_scorecard
 from drills.scorecard import Scorecard
 from drills.target import Shop
 from drills.watch import Watch
-from incident.client import Answered, Client, Unreachable
+from incident.client import Answered, Client, Unreachable, token_file
 from probes.secrets import Environment
 from probes.yamlfile import load
 from runbooks.library import Library
@@ -141,6 +141,7 @@ async def _shopwatch(folder: Path, port: int, shop: str) -> AsyncIterator[Client
     """A daemon in a process of its own while the block runs."""
     log = _log(folder)
     log.parent.mkdir(mode=0o700, exist_ok=True)
+    _have_a_state_folder(log.parent)
     with log.open("ab") as out:
         process = subprocess.Popen(  # noqa: ASYNC220 - asyncio's own would tie its end to this loop
             [sys.executable, "-P", "-m", "drills.demo.daemon", str(folder), str(port)],
@@ -154,6 +155,19 @@ async def _shopwatch(folder: Path, port: int, shop: str) -> AsyncIterator[Client
         yield await _ready(process, port, log)
     finally:
         await asyncio.to_thread(_end, process)
+
+
+def _have_a_state_folder(instead: Path) -> None:
+    """The daemon leaves its token for us where the account keeps its state; `instead`, where we may not write there."""
+    path = token_file(HOST, 0).parent
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        writable = os.access(path, os.W_OK | os.X_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        os.environ["XDG_STATE_HOME"] = str(instead)
+        click.echo(f"{path} cannot be written: for commands in another terminal, export XDG_STATE_HOME={instead}")
 
 
 def _log(folder: Path) -> Path:

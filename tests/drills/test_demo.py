@@ -99,6 +99,21 @@ def test_once_breaks_the_shop_and_passes_within_45_seconds(tmp_path: Path, envir
     assert [path.name for path in (tmp_path / "state").rglob("*") if path.is_file()] == []
 
 
+def test_it_runs_where_the_account_has_no_state_folder_to_write_to(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "file").touch()
+    state = tmp_path / "file" / "state"
+    process = subprocess.Popen(
+        [*DEMO, "--port", "0"], env=environment | {"XDG_STATE_HOME": str(state)}, cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        assert f"{state}/shopwatch cannot be written" in read_until(process, "journey  .* up")
+    finally:
+        process.terminate()
+        process.communicate()
+    assert processes_of(tmp_path) == []
+
+
 def test_ctrl_c_ends_everything_within_three_seconds(tmp_path: Path, demo: "subprocess.Popen[str]") -> None:
     read_until(demo, "journey  .* up")
     began = time.monotonic()

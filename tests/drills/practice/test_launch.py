@@ -52,7 +52,7 @@ async def test_switches_are_set_listed_and_cleared() -> None:
 async def test_a_port_in_use_is_said_plainly() -> None:
     with bind(0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(PortInUse, match=f"port {port} on 127.0.0.1 cannot be used"):
+        with pytest.raises(PortInUse, match=f"port {port} on 127.0.0.1 is in use"):
             await Practice(ports={"shop": port}).__aenter__()
 
 
