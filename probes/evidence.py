@@ -21,10 +21,12 @@ SHORTEST_COOKIE = 6  # a cookie such as lang=en is no secret, and neither is the
 _WINDOW = 64 << 10  # characters of a long text that are looked at
 
 _SECRET_WORDS = re.compile(
-    r"csrf|xsrf|sess(?!ame)|auth(?!ors?(?![a-z]))|bearer|jwt|nonce|(?<![a-z])otp(?![a-z])|signature", re.IGNORECASE
+    r"csrf|xsrf|sess(?!ame)|auth(?!ors?(?![a-z]))|bearer|jwt|nonce|(?<![a-z])(otp|sid)(?![a-z])|signature",
+    re.IGNORECASE,
 )
 _PLAIN = re.compile(r"[A-Za-z0-9]+")
 _JSON_TEXT = re.compile(r'"([^"\\]{1,100})"\s*:\s*"((?:[^"\\]|\\.)+)"')
+_HANDED_OUT = re.compile(r'\\?"([^"\\]{1,100})\\?"\s*:\s*\\?"([^"\s\\]{12,})|[?&]([\w.-]{1,100})=([^&#\s"\'<>]{12,})')
 _WEB_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.")
 _BODY_LIMIT = 16 << 10  # characters of a request body that the curl command repeats
 
@@ -140,6 +142,17 @@ def secrets_of(request: httpx.Request) -> Iterator[str]:
     for name, value in pairs:
         if sounds_secret(name):
             yield value.removeprefix("Bearer ").removeprefix("Basic ")
+
+
+def tokens_in(text: str) -> Iterator[str]:
+    """What an answer hands out and nobody saved: `"token": "…"` in JSON, `?token=…` in an address.
+
+    Only what looks random, which has a digit: `"authError": "INVALID_CREDENTIALS"` is what people need to read.
+    """
+    for found in _HANDED_OUT.finditer(text[:_WINDOW]):
+        name, value = found[1] or found[3], found[2] or found[4]
+        if sounds_secret(name, token=value) and re.search("[0-9]", value):
+            yield value
 
 
 def curl_command(

@@ -7,6 +7,7 @@ from probes.accounts import NoFreeAccount
 from probes.answer import Answer
 from probes.duration import format_duration
 from probes.errors import ProbesError
+from probes.evidence import tokens_in
 from probes.failure import Failed
 from probes.http import TransportError
 from probes.journey import Journey
@@ -192,6 +193,8 @@ def _show(step: Step, run: Run) -> None:
     step.url = run.shown_url()
     if step.reason is not None:
         masker = run.masker()
+        for token in tokens_in(step.seen or ""):
+            masker.add(token)
         step.expected = masker.clip(step.expected or "")
         step.seen = masker.clip(step.seen or "")
         step.curl = run.curl(masker)

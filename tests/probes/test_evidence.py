@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from probes.context import RunContext
-from probes.evidence import SEEN_LIMIT, Masker, curl_command, sounds_secret
+from probes.evidence import SEEN_LIMIT, Masker, curl_command, sounds_secret, tokens_in
 from probes.result import Result
 from probes.runner import run_journey
 from probes.secrets import Environment
@@ -48,6 +48,28 @@ def test_a_secret_is_masked_in_every_encoding(form: str) -> None:
     assert shown.endswith(" after")
     assert "${PASSWORD}" in shown
     assert ENCODINGS[form][-9:-3] not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"user": 7, "token": "%s", "state": "new"}',
+        '{"data":{"sid":"%s"}}',
+        r'"{\"access_token\": \"%s\"}"',
+        '{"accessKey": "eyJhbGciOiJIUzI1.eyJzdWIiOi.%s"}',
+        "302 with Location: /callback?state=1&auth_code=%s",
+        '{"token": "%s …',
+    ],
+)
+def test_a_token_that_an_answer_hands_out_is_found(text: str) -> None:
+    token = "4f9a0c77d1e2b3a4"
+    assert [found[-16:] for found in tokens_in(text % token)] == [token]
+
+
+def test_what_people_need_to_read_is_no_token() -> None:
+    assert not list(
+        tokens_in('{"authError": "INVALID_CREDENTIALS", "session": "expired", "order": "4f9a0c77d1e2b3a4"}')
+    )
 
 
 def test_the_variable_that_the_user_set_names_a_secret() -> None:

@@ -153,6 +153,12 @@ async def test_a_step_that_those_before_it_left_no_time_says_so(shop: Shop, cont
     assert "were left" not in (alone.seen or "")
 
 
+async def test_a_token_in_an_answer_is_not_shown(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: as_json({"token": "4f9a0c77d1e2b3a4", "error": "no basket"})
+    step = await failing(shop, context, {"get": "/", "expect": {"json": {"$.basket": "present"}}})
+    assert step.seen == 'nothing in the body: {"token": "***", "error": "no basket"}'
+
+
 async def test_a_shop_that_slows_us_down_says_for_how_long(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: Reply("Too many requests", 429, [("Retry-After", "900")], "text/plain")
     step = await failing(shop, context, {"get": "/"})
