@@ -101,7 +101,7 @@ class Conductor:
         self.say(f"waiting until {', '.join(self._journeys)} are up")
         late = await self._until(lambda s: not self._not_up(s), PATIENCE)
         if late:
-            raise Stopped("invalid", f"not up before the fault: {', '.join(self._not_up(self.watch.last))}")
+            raise Stopped("invalid", not_up_words(self.watch.last, self._not_up(self.watch.last)))
 
     def _not_up(self, snapshot: Snapshot, since: datetime | None = None) -> list[str]:
         return [name for name in self._journeys if snapshot.outcome(name, since) != "up"]
@@ -236,6 +236,15 @@ class Conductor:
             return
         document = {"scorecard": card.to_json() | {"number": number}}
         await asyncio.to_thread(self.client.call, "PATCH", f"/api/v1/drills/{number}", document)
+
+
+def not_up_words(snapshot: Snapshot, names: list[str]) -> str:
+    """Why the drill did not begin; a journey that never ran is more likely missing than broken."""
+    words = f"not up before the fault: {', '.join(names)}"
+    never = [name for name in names if snapshot.journey(name) is None]
+    if not never:
+        return words
+    return f"{words}; {', '.join(never)} never ran: is it in the workspace that `shopwatch run` watches?"
 
 
 def _stuck(drill: Drill, why: str) -> dict[str, Any]:

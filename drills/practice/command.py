@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from shlex import quote
 from urllib.parse import urlsplit
 
 import click
@@ -32,8 +33,7 @@ def practice(port: int, slack: bool) -> None:
 
     \b
     Example:
-      shopwatch practice &
-      shopwatch probe run checkout
+      shopwatch practice --port 9000
     """
     services = (*SHOP, "slack") if slack else SHOP
     ports = {service: port + offset for offset, service in enumerate(services)} if port else {}
@@ -56,10 +56,16 @@ async def _run(practice: Practice) -> None:
 
 
 def _explain(practice: Practice) -> None:
+    from drills.loading import SHIPPED_JOURNEYS
+
     for service, url in practice.urls.items():
         click.echo(f"{service:<8} {url}")
     click.echo(f"customers: {', '.join(CUSTOMERS)}; staff: {', '.join(STAFF)}; password: {practice.password}")
     click.echo(f"switch token: {practice.token}")
+    click.echo("Walk it as a shopper:")
+    click.echo(
+        f"  SHOP_URL={practice.urls['shop']} shopwatch probe run {quote(str(SHIPPED_JOURNEYS / 'checkout.yaml'))}"
+    )
     click.echo("Break it, for ten minutes:")
     click.echo(
         f"  curl -X PUT {practice.urls['shop']}/_practice/switches -H 'Authorization: Bearer {practice.token}' "

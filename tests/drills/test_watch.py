@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from drills.conductor import not_up_words
 from drills.watch import Snapshot
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -22,3 +23,10 @@ def test_an_alert_that_was_over_and_fires_again_is_new() -> None:
 def test_an_incident_that_was_open_before_the_fault_is_not_the_drills() -> None:
     before = Snapshot(NOW, incidents=[{"number": 4}])
     assert Snapshot(NOW, incidents=[{"number": 5}, {"number": 4}]).incidents_since(before) == [{"number": 5}]
+
+
+def test_a_journey_that_never_ran_is_told_apart_from_one_that_is_down() -> None:
+    down = {"journey": "login", "outcome": "down", "started_at": "2026-03-01T12:00:03+00:00"}
+    words = not_up_words(Snapshot(NOW, journeys=[down]), ["login", "payment"])
+    assert words.startswith("not up before the fault: login, payment; payment never ran: is it in the workspace")
+    assert not_up_words(Snapshot(NOW, journeys=[down]), ["login"]) == "not up before the fault: login"
