@@ -1,7 +1,8 @@
 """A process to be killed: a desk with its engine and outbox. `crash_harness.py DATABASE WEBHOOK`.
 
-`start` begins a process, which says `ready PID`. Each line on standard input is then a command, answered by one line
-on standard output once it is on disk: `alert SERVICE N` takes an alert in, `note N TEXT` adds to an incident.
+`start` begins a process, which says `born PID` at once and `ready` when it listens. Each line on standard input is
+then a command, answered by one line on standard output once it is on disk: `alert SERVICE N` takes an alert in,
+`note N TEXT` adds to an incident.
 """
 
 import asyncio
@@ -52,13 +53,14 @@ async def obey(desk: Desk, line: str) -> str:
 
 
 async def main(database: str, webhook: str) -> None:
+    say(f"born {os.getpid()}")
     desk = Desk(database, settings(webhook))
     await desk.start()
     channels = build_channels(desk.settings, desk)
     async with asyncio.TaskGroup() as group:
         group.create_task(engine.run(desk))
         group.create_task(Outbox(desk, channels).run())
-        say(f"ready {os.getpid()}")
+        say("ready")
         while line := await asyncio.to_thread(sys.stdin.readline):
             say(await obey(desk, line.rstrip("\n")))
 
