@@ -27,6 +27,7 @@ from incident.settings import load_settings
 from incident.store.database import sqlite_url
 from incident.supervisor import Supervisor
 from incident.web.app import create_app
+from incident.web.protocol import BoundedProtocol
 from probes.errors import ProbesError
 from probes.terminal import USAGE, clean, fail
 from probes.workspace import Workspace, load_workspace
@@ -147,7 +148,7 @@ class _Server(uvicorn.Server):
 def _server(app: object) -> _Server:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -1,0 +1,65 @@
+"""Callers who send too much before a request, or take for ever over it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from incident.web.protocol import HEAD_BYTES, BoundedProtocol
+
+pytestmark = pytest.mark.anyio
+
+
+class Hasty(BoundedProtocol):
+    head_seconds = 0.3
+
+
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    while (await receive()).get("more_body"):
+        continue
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    config = uvicorn.Config(hello, http=Hasty, ws="none", lifespan="off", log_config=None, port=0, timeout_keep_alive=1)
+    server = uvicorn.Server(config)
+    server.config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await server.shutdown()
+
+
+async def test_a_head_without_end_is_cut_off(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with pytest.raises(ConnectionError):
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
+        for _ in range(200 * HEAD_BYTES // 65536):
+            writer.write(b"a" * 65536)
+            await writer.drain()
+        await reader.readexactly(1)
+    writer.close()
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_head_that_does_not_come_is_not_waited_for(port: int, begun: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(begun)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await asyncio.wait_for(reader.readexactly(1), 2)
+    writer.close()
+
+
+async def test_large_bodies_slow_ones_and_several_requests_are_none_of_its_business(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(3):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (2 * HEAD_BYTES))
+        await asyncio.sleep(0.4)
+        writer.write(b"x" * 2 * HEAD_BYTES)
+        assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
+    writer.close()
