@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
 
 from incident.actor import Actor, Kind, Role
 from incident.desk import Desk
@@ -25,6 +25,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         (503, "The database cannot take it now"),
     )
 }
+MOST = 2**31 - 1  # what every database can hold as a number
 
 
 def caller(request: Request) -> Actor:
@@ -39,6 +40,7 @@ def person(request: Request) -> Actor:
     return actor
 
 
+Number = Annotated[int, Path(le=MOST)]
 Caller = Annotated[Actor, Depends(caller)]
 Person = Annotated[Actor, Depends(person)]
 
@@ -95,7 +97,7 @@ class Api:
     def _action(self, action: str, model: type[models.Args]) -> Callable[..., Awaitable[dict[str, Any]]]:
         """The route of one action. Where no argument is required, neither is a body."""
 
-        async def act(number: int, actor: Caller, args: Any) -> dict[str, Any]:
+        async def act(number: Number, actor: Caller, args: Any) -> dict[str, Any]:
             given = {} if args is None else args.given()
             return self._json(await self.desk.perform(action, number, actor, given))
 
@@ -139,10 +141,10 @@ class Api:
     async def open_incident(self, actor: Caller, args: models.Open) -> Any:
         return self._json(await self.desk.perform("open", None, actor, args.model_dump(exclude_none=True)))
 
-    async def show(self, number: int, actor: Person) -> Any:
+    async def show(self, number: Number, actor: Person) -> Any:
         return self._json(await self.desk.incident(number))
 
-    async def timeline(self, number: int, actor: Person, after: Annotated[int, Query(ge=0)] = 0) -> Any:
+    async def timeline(self, number: Number, actor: Person, after: Annotated[int, Query(ge=0, le=MOST)] = 0) -> Any:
         events: list[Event] = await self.desk.timeline(number, after)
         return [event.to_json() for event in events]
 
@@ -169,7 +171,7 @@ class Api:
         actor.must_be(Role.RESPONDER, "run a drill")
         return {"number": await self.desk.open_drill(args.name, args.target, args.services, args.until, actor)}
 
-    async def close_drill(self, number: int, actor: Caller, args: models.CloseDrill) -> Any:
+    async def close_drill(self, number: Number, actor: Caller, args: models.CloseDrill) -> Any:
         actor.must_be(Role.RESPONDER, "close a drill")
         await self.desk.close_drill(number, args.scorecard)
         return {"number": number}

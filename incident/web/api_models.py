@@ -14,7 +14,7 @@ class Args(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    expect_seq: int | None = Field(default=None, ge=1)
+    expect_seq: int | None = Field(default=None, ge=1, le=2**31 - 1)
 
     def given(self) -> dict[str, Any]:
         """For `Desk.perform`: what was said, instants as ISO 8601."""

@@ -90,6 +90,8 @@ async def test_resolved_incidents_are_listed_only_when_asked_for(connect: Connec
         ("/api/v1/incidents/1/sev", {"severity": "SEV9"}, "severity"),
         ("/api/v1/incidents/1/update", {"text": "x", "next_update_due": "2026-01-01T00:00:00"}, "next_update_due"),
         ("/api/v1/incidents/one/ack", {}, "number"),
+        (f"/api/v1/incidents/{10**22}/ack", {}, "number"),
+        ("/api/v1/incidents/1/ack", {"expect_seq": 10**22}, "expect_seq"),
         ("/api/v1/incidents", {"title": ""}, "title"),
         ("/api/v1/results", {"journey": "x"}, "list"),
     ],
