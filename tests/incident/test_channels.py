@@ -72,6 +72,17 @@ async def test_what_may_pass_is_tried_again_and_what_may_not_is_given_up(status:
     assert str(status) in str(caught.value)
 
 
+@pytest.mark.parametrize("nonsense", ["soon", f"Mon, 01 Jan {10**20} 00:00:00 GMT", "-5", "1e9"])
+async def test_a_senseless_retry_after_is_passed_over(nonsense: str) -> None:
+    with receiving() as receiver:
+        receiver.answers = [(429, {"Retry-After": nonsense})]
+        hook = Webhook(receiver.url, None)
+        with pytest.raises(DeliveryFailed) as caught:
+            await hook.send(MESSAGE)
+        await hook.close()
+    assert (caught.value.permanent, caught.value.retry_after) == (False, None)
+
+
 async def test_nobody_there_is_tried_again() -> None:
     with receiving() as receiver:
         url = receiver.url

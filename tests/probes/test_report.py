@@ -135,7 +135,9 @@ async def test_retry_after_is_obeyed(tmp_path: Path) -> None:
     assert 0.95 <= times[1] - times[0] < 2
 
 
-@pytest.mark.parametrize("nonsense", ["soon", "-5", "1e9999", "Thu, 99 Nonsense", ""])
+@pytest.mark.parametrize(
+    "nonsense", ["soon", "-5", "1e9999", "Thu, 99 Nonsense", "", f"Mon, 01 Jan {10**20} 00:00:00 GMT"]
+)
 async def test_a_senseless_retry_after_is_ignored(tmp_path: Path, nonsense: str) -> None:
     async with Receiver().listening() as receiver, reporting(receiver.url, tmp_path) as reporter:
         receiver.behave = lambda path, records: (
