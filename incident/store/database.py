@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from incident.errors import StoreUnavailable
 from incident.store.writer import Writer, translated
@@ -26,7 +26,12 @@ class Database:
     """`url` is SQLAlchemy's. Nothing happens before `open`. An SQLite file belongs to one process at a time."""
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
+        try:
+            self.url = make_url(url)
+        except (ArgumentError, ValueError):  # the text of these may hold the password
+            raise StoreUnavailable(
+                "the database's address is no SQLAlchemy URL such as sqlite:////path/to/file.db"
+            ) from None
         if self.url.drivername in ("postgresql", "postgres"):
             self.url = self.url.set(drivername="postgresql+psycopg")
         self._path = Path(self.url.database) if self._sqlite and self.url.database else None
@@ -34,6 +39,15 @@ class Database:
         self._engines: list[Engine] = []
         self._writer: Writer | None = None
         self._readers: ThreadPoolExecutor | None = None
+
+    def _create_engine(self, **options: Any) -> Engine:
+        try:
+            return create_engine(self.url, **options)
+        except (ArgumentError, ImportError):
+            shown = self.url.drivername
+            raise StoreUnavailable(
+                f"no driver for {shown!r} is installed here: use sqlite:// or postgresql://"
+            ) from None
 
     @property
     def _sqlite(self) -> bool:
@@ -70,8 +84,8 @@ class Database:
 
     def _engine(self, begin: str) -> Engine:
         if not self._sqlite:
-            return create_engine(self.url, pool_pre_ping=True)
-        engine = create_engine(self.url, connect_args={"timeout": 10})
+            return self._create_engine(pool_pre_ping=True)
+        engine = self._create_engine(connect_args={"timeout": 10})
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
         return engine

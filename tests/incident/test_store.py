@@ -150,3 +150,19 @@ async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path, set
     path.unlink()
     await desk.start()  # and nothing holds the file any more
     await desk.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("operator:s3cret@db.example", "no SQLAlchemy URL"),
+        ("postgresql://operator:s3cret@db.example:port/x", "no SQLAlchemy URL"),
+        ("nosuch://operator:s3cret@db.example/x", "no driver for 'nosuch'"),
+    ],
+)
+async def test_an_address_of_no_database_is_said_plainly_and_without_its_password(
+    url: str, words: str, settings: Settings
+) -> None:
+    with pytest.raises(StoreUnavailable, match=words) as caught:
+        await Desk(url, settings).start()
+    assert "s3cret" not in str(caught.value)
