@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 
 from probes.accounts import NoFreeAccount
 from probes.answer import Answer
@@ -104,17 +105,16 @@ def _judge(model: StepModel, run: Run, answer: Answer) -> None:
 
 
 def _judge_time(model: StepModel, step: Step, seconds: float) -> None:
+    took = format_duration(math.ceil(seconds * 1000) / 1000)  # up, so that it never reads as the limit itself
     for expect in (model.expect, model.until):
         slower = expect.slower_than if expect is not None else None
         if slower is None:
             continue
         if slower.down is not None and seconds > slower.down:
-            raise Failed(
-                Reason.LATENCY, f"at most {format_duration(slower.down)}", format_duration(seconds), step.status
-            )
+            raise Failed(Reason.LATENCY, f"at most {format_duration(slower.down)}", took, step.status)
         if slower.degraded is not None and seconds > slower.degraded:
             step.outcome, step.reason = Outcome.DEGRADED, Reason.LATENCY
-            step.expected, step.seen = f"at most {format_duration(slower.degraded)}", format_duration(seconds)
+            step.expected, step.seen = f"at most {format_duration(slower.degraded)}", took
 
 
 async def _until(model: StepModel, run: Run, step: Step, deadline: float) -> None:

@@ -20,6 +20,7 @@ _MAYBE_MESSAGES = (
     "[role=alert], [aria-live=assertive], "
     "[class*=error i], [class*=alert i], [class*=flash i], [class*=danger i], [class*=message i]"
 )
+_CONTROL = re.compile(r"\x1b\[[0-9;]*m|[\x00-\x08\x0e-\x1f\x7f]")  # colours that a server meant for its own terminal
 _MAIN = ("main", "[role=main]", "#main", "#content", "body")
 
 
@@ -69,7 +70,7 @@ def _text(node: Node, limit: int = MAX_TEXT) -> str:
     pieces: list[str] = []
     length = 0
     for part in node.traverse(include_text=True):
-        if part.tag == "-text" and (piece := " ".join(part.text_content.split())):
+        if part.tag == "-text" and (piece := " ".join(_CONTROL.sub("", part.text_content).split())):
             pieces.append(piece)
             length += len(piece) + 1
             if length > limit:

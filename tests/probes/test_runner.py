@@ -203,6 +203,8 @@ async def test_slow_is_degraded_and_slower_is_down(shop: Shop, context: RunConte
     assert degraded.outcome is Outcome.DEGRADED
     assert [str(step.outcome) for step in degraded.steps] == ["degraded", "up"]
     assert degraded.steps[0].reason is Reason.LATENCY
+    hurried = await run(shop, context, {"get": "/", "expect": {"slower_than": {"down": "1ms"}}})
+    assert (hurried.steps[0].expected, hurried.steps[0].seen) != ("at most 1ms", "1ms")
     down = await failing(shop, context, {"get": "/", "expect": {"slower_than": {"down": "20ms"}}})
     assert (down.reason, down.expected) == (Reason.LATENCY, "at most 20ms")
 

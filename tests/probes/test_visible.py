@@ -17,6 +17,10 @@ def test_a_page_is_its_title_and_its_text() -> None:
     assert shown(page) == 'the page titled "Your basket": Basket One book.'
 
 
+def test_colours_meant_for_a_terminal_are_left_out() -> None:
+    assert shown("<pre>\x1b[31mException in\x00 auth\x1b[39m</pre>") == "the page: Exception in auth"
+
+
 def test_only_the_main_part_is_shown_where_there_is_one() -> None:
     assert shown("<nav>Home Help</nav><main><p>Sold out</p></main><footer>Imprint</footer>") == "the page: Sold out"
     assert shown("<nav>Home</nav><div role=main>Sold out</div>") == "the page: Sold out"
