@@ -104,8 +104,13 @@ def _judge(model: StepModel, run: Run, answer: Answer) -> None:
         judge.judge(until, any_status=model.expect is not None)
 
 
+def shown_time(seconds: float) -> str:
+    """Up to the next millisecond, so that a time past its limit never reads as the limit itself."""
+    return format_duration(math.ceil(seconds * 1000) / 1000)
+
+
 def _judge_time(model: StepModel, step: Step, seconds: float) -> None:
-    took = format_duration(math.ceil(seconds * 1000) / 1000)  # up, so that it never reads as the limit itself
+    took = shown_time(seconds)
     for expect in (model.expect, model.until):
         slower = expect.slower_than if expect is not None else None
         if slower is None:
