@@ -2,7 +2,7 @@
 
 `start` begins a process, which says `born PID` at once and `ready` when it listens. Each line on standard input is
 then a command, answered by one line on standard output once it is on disk: `alert SERVICE N` takes an alert in,
-`note N TEXT` adds to an incident.
+`note N TEXT` adds to an incident, `update N TEXT` too, and is delivered.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ async def obey(desk: Desk, line: str) -> str:
         await desk.intake([Alert(labels, now, now + timedelta(hours=1))], "test")
     else:
         try:
-            await desk.perform("note", int(first), PERSON, {"text": second})
+            await desk.perform(word, int(first), PERSON, {"text": second})
         except NotFound:
             return "absent"
     return "done"

@@ -46,13 +46,13 @@ def free_port() -> int:
 
 
 class Speaker:
-    """Sends alerts and notes without pause, and keeps what was answered with 200."""
+    """Sends alerts, notes and updates without pause, and keeps what was answered with 200."""
 
     def __init__(self, port: int, state: Path, chance: random.Random) -> None:
         self.port, self.chance = port, chance
         self.token = state / "shopwatch" / f"127.0.0.1_{port}.token"
         self.alerts: list[str] = []
-        self.notes: list[tuple[int, str]] = []
+        self.said: list[tuple[int, str]] = []
         self.asked = 0
         self.done = threading.Event()
 
@@ -77,8 +77,8 @@ class Speaker:
                 self.alerts.append(name)
             return
         number = self.chance.randint(1, len(SERVICES))
-        if self._post(f"/api/v1/incidents/{number}/note", {"text": name}):
-            self.notes.append((number, name))
+        if self._post(f"/api/v1/incidents/{number}/{self.chance.choice(('note', 'update'))}", {"text": name}):
+            self.said.append((number, name))
 
     def _post(self, path: str, document: Any) -> bool:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -140,7 +140,7 @@ async def check(database: str, receiver: Receiver, speaker: Speaker) -> None:
         incidents = {incident.number: incident for incident in await desk.incidents()}
         assert all(alert.fingerprint in incidents[alert.incident or 0].alerts for alert in alerts.values())
         said = {number: [event.text for event in await desk.timeline(number)] for number in incidents}
-        assert all(said[number].count(text) == 1 for number, text in speaker.notes)
+        assert all(said[number].count(text) == 1 for number, text in speaker.said)
         for number, incident in incidents.items():
             await check_record(desk, number, incident)
         rows = await desk.deliveries(limit=100_000)
@@ -165,6 +165,6 @@ async def test_the_whole_daemon_is_killed_fifty_times_and_loses_nothing_that_it_
                 one_life(folder, state, lambda: chance.uniform(0.0, 3.5))
                 lives.append(len(receiver.received))
         assert len(speaker.alerts) > 50
-        assert speaker.notes
+        assert speaker.said
         await check(f"sqlite:///{folder / '.shopwatch' / 'shopwatch.db'}", receiver, speaker)
     only_repeats_of_what_was_in_flight(receiver.keys, lives)
