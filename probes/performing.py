@@ -159,7 +159,8 @@ def _tell_who_took_the_time(model: StepModel, run: Run, step: Step, left: float)
     wanted = model.within or model.timeout or run.journey.timeout * 0.9
     if step.reason in (Reason.TIMEOUT, Reason.FRESHNESS) and left < wanted:
         whole = format_duration(run.journey.timeout)
-        step.seen = f"{step.seen} (only {max(left, 0):.2g} s of the run's {whole} were left for it)"
+        waited = f", {run.waited:.2g} s had gone by waiting for a free account" if run.waited > left else ""
+        step.seen = f"{step.seen} (only {max(left, 0):.2g} s of the run's {whole} were left for it{waited})"
 
 
 def skipped(model: StepModel, journey: Journey) -> Step:

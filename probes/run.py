@@ -51,6 +51,7 @@ class Run:
     account: Account | None = None
     page: Answer | None = None
     answered: bool = False
+    waited: float = 0.0  # seconds, for a free account
     saved: dict[str, Any] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)  # value -> name of the variable it would stand in, or ""
     made: list[Entry] = field(default_factory=list)  # what the ledger says of this run

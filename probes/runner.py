@@ -61,6 +61,7 @@ async def run_journey(
             result.account = lease.user
             account = journey.accounts[lease.index]
         run = _start(journey, context, result.run_id, account, deadline)
+        run.waited = loop.time() - started
         run.session.trace = _masked(trace, run)
         await _walk(run, result)
     except Exception as error:

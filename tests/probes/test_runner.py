@@ -154,6 +154,16 @@ async def test_a_step_that_those_before_it_left_no_time_says_so(shop: Shop, cont
     assert "were left" not in (alone.seen or "")
 
 
+async def test_a_step_that_waiting_for_an_account_left_no_time_says_so(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: asyncio.sleep(60)
+    lease = context.accounts.try_lease(["buyer"])
+    assert lease is not None
+    asyncio.get_running_loop().call_later(0.3, lease.release)
+    accounts = [{"user": "buyer", "password": "p"}]
+    step = await failing(shop, context, {"get": "/"}, timeout="400ms", accounts=accounts)
+    assert re.search(r"were left for it, 0\.3\d? s had gone by waiting for a free account", step.seen or "")
+
+
 async def test_a_token_in_an_answer_is_not_shown(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: as_json({"token": "4f9a0c77d1e2b3a4", "error": "no basket"})
     step = await failing(shop, context, {"get": "/", "expect": {"json": {"$.basket": "present"}}})
