@@ -22,6 +22,10 @@ class CannotListen(IncidentError):
     """The address or the port is not to be had; the text says why and what to do."""
 
 
+class CannotKeep(IncidentError):
+    """The workspace's `.shopwatch/` cannot be written to."""
+
+
 class AlreadyRunning(IncidentError):
     """Another daemon holds this workspace."""
 
@@ -67,10 +71,14 @@ def _why(error: OSError, host: str, port: int) -> str:
 def sole_daemon(state: Path) -> Iterator[Path]:
     """Holds the workspace whose `.shopwatch/` is `state`; gives the lock file, to be told the URL with `announce`.
 
-    Raises AlreadyRunning. The lock goes with the process, however that ends.
+    Raises AlreadyRunning and CannotKeep. The lock goes with the process, however that ends.
     """
     path = state / "daemon.lock"
-    with path.open("a+", encoding="utf-8") as file:
+    try:
+        lock = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise CannotKeep(f"{state} cannot be written to: {error.strerror}") from None
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

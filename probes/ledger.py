@@ -144,9 +144,9 @@ def _fold(lines: Any) -> dict[str, Entry]:
     for line in lines:
         try:
             entry = Entry(**json.loads(line))
-        except (ValueError, TypeError):  # torn by a crash, or no line of ours
+            entries[entry.id] = entry
+        except (ValueError, TypeError, RecursionError):  # torn by a crash, or no line of ours
             continue
-        entries[entry.id] = entry
     return entries
 
 

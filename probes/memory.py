@@ -1,6 +1,7 @@
 """What the prober remembers across its own restarts: each journey's alert state, and when it last ran."""
 
 import json
+import math
 import os
 import threading
 from collections.abc import Mapping
@@ -41,7 +42,10 @@ class Remembered:
         if not isinstance(data, dict) or data.get("version") != VERSION:
             raise ValueError("written by another version, or not by Shopwatch")
         states = {str(name): _state_from_json(state) for name, state in dict(data["states"]).items()}
-        return Remembered(states, {str(name): float(at) for name, at in dict(data["last_runs"]).items()})
+        last_runs = {str(name): float(at) for name, at in dict(data["last_runs"]).items()}
+        if not all(map(math.isfinite, last_runs.values())):
+            raise ValueError("a run at no time")
+        return Remembered(states, last_runs)
 
 
 def load(path: Path) -> Remembered:
@@ -50,7 +54,7 @@ def load(path: Path) -> Remembered:
         return Remembered.from_json(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return Remembered()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         aside = path.with_suffix(".damaged.json")
         log.error("what the prober remembered is unreadable; it starts afresh", file=str(aside), error=repr(error))
         with suppress(OSError):  # said above; it will be overwritten

@@ -30,6 +30,7 @@ RESULTS_PATH = "/api/v1/results"
 MOST = 256  # records in a batch
 LINGER = 0.25  # seconds that results wait for company
 REJECTED_BYTES = 4 << 20
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 class BadReceiver(ProbesError):
@@ -250,14 +251,14 @@ def _refresh(line: bytes) -> bytes | None:
             until = datetime.now(UTC) + timedelta(seconds=hold)
             alert["endsAt"] = max(until, datetime.fromisoformat(alert["endsAt"])).isoformat()
         return json.dumps(alert).encode()
-    except (ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return None
 
 
 def _as_it_is(line: bytes) -> bytes | None:
     try:
         json.loads(line)
-    except ValueError:
+    except _UNREADABLE:
         return None
     return line
 
@@ -267,7 +268,7 @@ def _key(line: bytes) -> tuple[str, datetime] | None:
         alert = json.loads(line)["alert"]
         starts_at = datetime.fromisoformat(alert["startsAt"])
         return Alert(alert["labels"], starts_at, starts_at).fingerprint, starts_at
-    except (ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return None
 
 

@@ -93,6 +93,15 @@ def test_a_workspace_with_mistakes_is_not_started(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_a_state_folder_that_cannot_be_written_to_is_said_plainly(tmp_path: Path) -> None:
+    folder = workspace(tmp_path / "shop")
+    (folder / ".shopwatch" / "daemon.lock").mkdir(parents=True)
+    result = run(folder, tmp_path / "state", "--port", "0")
+    assert result.returncode == 2
+    assert ".shopwatch cannot be written to" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_kill_9_of_the_daemon_takes_the_prober_along_and_the_next_one_starts(daemon: Daemon, tmp_path: Path) -> None:
     wait_for(lambda: len(daemon.children()) == 1)
     [prober] = daemon.children()

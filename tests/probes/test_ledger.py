@@ -1,6 +1,7 @@
 """The ledger survives what runs do not."""
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -79,6 +80,15 @@ def test_a_line_torn_by_a_crash_costs_only_itself(ledger: Ledger) -> None:
         file.write(b'{"id": "e2", "at": "20')
     ledger.record(entry("e3"), "created", NOW)
     assert [left.id for left in ledger.leftovers()] == ["e1", "e3"]
+
+
+def test_lines_that_are_none_of_ours_are_passed_over(ledger: Ledger) -> None:
+    ledger.record(entry("e1"), "created", NOW)
+    written = json.loads(ledger.path.read_text())
+    with ledger.path.open("ab") as file:
+        file.write(b"[" * 100_000 + b"\n" + os.urandom(300) + b"\n")
+        file.write(json.dumps(written | {"id": ["not", "a", "name"]}).encode() + b"\n")
+    assert [left.id for left in ledger.leftovers()] == ["e1"]
 
 
 def test_many_writers_at_once_lose_nothing(ledger: Ledger) -> None:

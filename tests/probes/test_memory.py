@@ -55,7 +55,9 @@ def test_what_fired_before_a_restart_can_end_after_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"version": 99}', '{"version": 1}', "\0\0",
                                   '{"version": 1, "states": {"a": {}}, "last_runs": {}}',
                                   '{"version": 1, "states": [], "last_runs": {"a": "x"}}',
-                                  '{"version": 1, "states": {"a": []}, "last_runs": {}}'])  # fmt: skip
+                                  '{"version": 1, "states": {"a": []}, "last_runs": {}}', "[" * 100_000,
+                                  '{"version": 1, "states": {}, "last_runs": {"a": NaN}}',
+                                  '{"version": 1, "states": {}, "last_runs": {"a": 1e999}}'])  # fmt: skip
 def test_a_damaged_memory_is_put_aside_and_the_prober_starts(tmp_path: Path, text: str) -> None:
     file = tmp_path / "state.json"
     file.write_text(text)

@@ -256,6 +256,26 @@ async def test_rubbish_in_the_spool_is_left_out_and_said(tmp_path: Path) -> None
     assert [entry["reports"] for entry in logs if "unreadable" in entry["event"]] == [1]
 
 
+async def test_hostile_lines_among_the_alerts_do_not_stop_the_others(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    reporter = Reporter("http://127.0.0.1:9", None, tmp_path)
+    await reporter.alerts([firing(now, "Before")], now)
+    reporter.close()
+    [segment] = (tmp_path / "alerts").glob("0*.jsonl")
+    rubbish = [
+        "[" * 100_000,
+        '{"alert": {"endsAt": "x"}, "hold": 1e999}',
+        '{"alert": [], "hold": 1}',
+        '{"alert": {}}',
+        "7",
+    ]
+    segment.write_bytes(segment.read_bytes() + "\n".join([*rubbish, ""]).encode())
+    async with Receiver().listening() as receiver, reporting(receiver.url, tmp_path) as reporter:
+        await reporter.alerts([firing(now, "After")], now)
+        await receiver.wait_for(lambda: len(receiver.alerts()) >= 2)
+    assert [alert["labels"]["alertname"] for alert in receiver.alerts()] == ["Before", "After"]
+
+
 async def test_the_outage_is_said_when_it_begins_and_when_it_ends_but_not_all_the_time(tmp_path: Path) -> None:
     with capture_logs() as logs:
         async with Receiver().listening() as receiver, reporting(receiver.url, tmp_path) as reporter:
