@@ -45,6 +45,7 @@ _EXACT = dict.fromkeys(
 _ALERTMANAGER = ("alerts", "silences", "silence", "status", "receivers")
 _PREFIXES = [(f"/api/{version}/{name}", _INTAKE) for version in ("v1", "v2") for name in _ALERTMANAGER] + [
     ("/hooks", _INTAKE),
+    ("/incidents", Rule(Access.PUBLIC)),
     ("/slack", Rule(Access.SIGNED, types=FORM_TYPES)),
 ]
 

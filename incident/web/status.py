@@ -74,6 +74,7 @@ class StatusPage:
             Route("/zh", _to_chinese, methods=["GET"]),
             Route("/zh/", self.page("zh"), methods=["GET"]),
             Route("/api/v2/summary.json", self.page("json"), methods=["GET"]),
+            Route("/incidents/{number}", _to_its_place, methods=["GET"]),
             Route("/logo", self.get_logo, methods=["GET"]),
             Route("/favicon.ico", _no_icon, methods=["GET"]),
         ]
@@ -219,6 +220,14 @@ def _logo(settings: Settings, folder: Path | None) -> tuple[bytes, str] | None:
 
 async def _to_chinese(request: Request) -> Response:
     return RedirectResponse("/zh/", 308)
+
+
+async def _to_its_place(request: Request) -> Response:
+    """The address of an incident in messages; what nobody spoke about publicly has no place on the page."""
+    number: str = request.path_params["number"]
+    if not number.isascii() or not number.isdecimal():
+        return Response(status_code=404)
+    return RedirectResponse(f"../#incident-{number}", 302)
 
 
 async def _no_icon(request: Request) -> Response:

@@ -263,3 +263,15 @@ async def test_health_is_answered_to_head_too(connect: Connect) -> None:
 
 async def test_the_page_can_only_be_read(connect: Connect) -> None:
     assert (await connect().post("/", json={})).status_code == 405
+
+
+async def test_the_address_of_an_incident_leads_to_its_place_on_the_page(
+    desk: Desk, clock: Clock, connect: Connect
+) -> None:
+    number = await trouble(desk, clock)
+    await say(desk, number, "Some payments fail")
+    answer = await connect().get(f"/incidents/{number}")
+    page, _, anchor = answer.headers["location"].partition("#")
+    assert (answer.status_code, page) == (302, "../")
+    assert (await read(connect)).css_first(f"#{anchor}") is not None
+    assert (await connect().get("/incidents/x%0d%0a")).status_code == 404
