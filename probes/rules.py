@@ -57,7 +57,9 @@ class Open:
     sent_at: datetime | None = None
 
     def alert(self, now: datetime, resend: timedelta) -> Alert:
-        return Alert(self.labels, self.starts_at, now + HOLD * resend, self.annotations)
+        ends_at = now + HOLD * resend
+        starts_at = self.starts_at if self.starts_at < ends_at else now  # the clock was set back far
+        return Alert(self.labels, starts_at, ends_at, self.annotations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,10 @@ class Over:
     ends_at: datetime
     repeats: int = 0
 
-    def alert(self) -> Alert:
-        return Alert(self.labels, self.starts_at, self.ends_at, self.annotations)
+    def alert(self, now: datetime) -> Alert:
+        """Over now, even if the clock was set back since it ended."""
+        ends_at = min(self.ends_at, now)
+        return Alert(self.labels, min(self.starts_at, ends_at), ends_at, self.annotations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +118,7 @@ def judge(
     state = _judge_degraded(rule, state, result, now)
     fresh = [alert for alert in state.firing if alert.sent_at is None]
     alerts = [alert.alert(now, resend) for alert in fresh]
-    alerts += [alert.alert() for alert in state.over if alert not in before.over]
+    alerts += [alert.alert(now) for alert in state.over if alert not in before.over]
     return _sent(state, fresh, now), alerts, _confirm_in(rule, state)
 
 
@@ -124,8 +128,8 @@ def due(state: JourneyState, now: datetime, *, resend: timedelta = RESEND) -> tu
     alerts = [alert.alert(now, resend) for alert in again]
     over = []
     for ended in state.over:
-        if now - ended.ends_at >= REPEATS_OF_THE_END[ended.repeats]:
-            alerts.append(ended.alert())
+        if not timedelta(0) <= now - ended.ends_at < REPEATS_OF_THE_END[ended.repeats]:
+            alerts.append(ended.alert(now))
             ended = replace(ended, repeats=ended.repeats + 1)
         if ended.repeats < len(REPEATS_OF_THE_END):
             over.append(ended)

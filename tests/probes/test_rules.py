@@ -212,6 +212,26 @@ def test_a_clock_that_was_set_back_does_not_silence_a_firing_alert() -> None:
     assert len(due(history.state, history.now - timedelta(hours=1), resend=RESEND)[1]) == 1
 
 
+def test_no_clock_that_was_set_back_makes_an_alert_start_after_its_end() -> None:
+    history = History(Rule()).run("DD")
+    _, [again] = due(history.state, history.now - timedelta(hours=3), resend=RESEND)
+    assert again.starts_at < again.ends_at == history.now - timedelta(hours=3) + 4 * RESEND
+
+
+def test_what_ends_after_the_clock_was_set_back_is_over_at_once_and_said_again() -> None:
+    history = History(Rule()).run("DD")
+    history.now -= timedelta(hours=3)
+    history.run("uu")
+    end = history.alerts[-1]
+    assert (history.said[-1][3], end.ends_at) == ("ends", history.now)
+    assert end.starts_at <= end.ends_at
+    state, [again] = due(history.state, history.now, resend=RESEND)
+    assert (again.ends_at, again.fingerprint) == (history.now, end.fingerprint)
+    for _ in range(2):
+        state, _ = due(state, history.now, resend=RESEND)
+    assert state.quiet
+
+
 def test_an_end_is_repeated_three_times_within_fifteen_minutes_and_then_forgotten() -> None:
     history = History(Rule()).run("DDuu")
     state, repeats = history.state, []
