@@ -138,14 +138,21 @@ def notice(incident: Incident, events: Sequence[Event]) -> Notice | None:
 
 
 def automatic_notice(incident: Incident, after: float | None) -> Notice | None:
-    """The notice of a grave incident of which nobody speaks, to be shown from its update's instant on."""
+    """The notice of a grave incident of which nobody speaks, to be shown from its update's instant on.
+
+    What had recovered by then says nothing; what recovers afterwards is shown as being watched.
+    """
     if after is None or not incident.open or incident.severity not in ("SEV1", "SEV2"):
         return None
     at = incident.opened_at + timedelta(seconds=after)
+    watched = incident.status == "monitoring"
+    if watched and (incident.mitigated_at or at) <= at:
+        return None
+    status = "monitoring" if watched else "investigating"
     said = Update(0, at, "investigating", automatic=True)
     number, services = incident.number, incident.services
     drill = incident.drill is not None
-    return Notice(number, incident.severity, "investigating", services, incident.opened_at, None, (said,), drill)
+    return Notice(number, incident.severity, status, services, incident.opened_at, None, (said,), drill)
 
 
 def board(services: Mapping[str, Service], notices: Iterable[Notice], now: datetime) -> Board:

@@ -141,6 +141,17 @@ def test_it_does_not_where_nobody_asked_for_that_nor_for_lesser_ones() -> None:
     assert automatic_notice(_alone("SEV3"), 300.0) is None
 
 
+def test_an_incident_of_which_nobody_spoke_is_not_announced_once_it_has_recovered() -> None:
+    over = fold(history(("status", {"status": "monitoring"})))  # two minutes after it opened
+    assert automatic_notice(over, 300.0) is None
+    late = automatic_notice(over, 60.0)
+    assert late is not None
+    shown = board(SERVICES, [late], START + timedelta(minutes=3))
+    assert (shown.open[0].status, states(shown)["payment"]) == ("monitoring", "degraded_performance")
+    again = fold(history(("status", {"status": "monitoring"}), ("status", {"status": "investigating"})))
+    assert automatic_notice(again, 300.0) is not None
+
+
 def test_what_was_said_of_a_merged_incident_goes_on_in_the_other() -> None:
     first = history(said("one"), ("merged", {"into": 2}))
     second = history(said("two"), number=2, service="login")
