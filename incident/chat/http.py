@@ -62,6 +62,7 @@ class Chat:
         self.secret = secret
         self.clock = clock
         self.replies = Replies(slack)
+        self._taken: dict[str, float] = {}  # signatures of genuine requests, and when they came
 
     def endpoint(
         self, work: Callable[[Mapping[str, str]], Coroutine[Any, Any, None]]
@@ -79,9 +80,22 @@ class Chat:
                 form = dict(parse_qsl(body.decode(), keep_blank_values=True))
             except (UnicodeDecodeError, ValueError):
                 return PlainTextResponse("not a form\n", 401)
+            if self._is_repeated(given[1]):
+                return Response(status_code=200)
             return Response(status_code=200, background=BackgroundTask(work, form))
 
         return handle
+
+    def _is_repeated(self, signature: str) -> bool:
+        """Each request of Slack's has an id in it, so that no two are alike: one that comes twice is played back."""
+        now = self.clock()
+        for old in [taken for taken, at in self._taken.items() if abs(now - at) > 2 * OLDEST]:
+            del self._taken[old]
+        repeated = signature in self._taken
+        self._taken.setdefault(signature, now)
+        if repeated:
+            log.warning("a request of Slack's came a second time; it was not acted on again")
+        return repeated
 
     async def command(self, form: Mapping[str, str]) -> None:
         await self._answer(form.get("response_url", ""), form.get("user_id", ""), lambda: _typed(form))
@@ -146,12 +160,12 @@ def _button(payload: Mapping[str, Any]) -> Typed | None:
     """The action of the button that was pressed; None for one that is not ours. Raises Refused."""
     pressed = payload.get("actions")
     first = pressed[0] if isinstance(pressed, list) and pressed else None
-    if not isinstance(first, dict) or first.get("action_id") not in _PRESSED:
+    if not isinstance(first, dict) or not isinstance(action := first.get("action_id"), str) or action not in _PRESSED:
         return None
     number = first.get("value")
     if not isinstance(number, str) or not number.isascii() or not number.isdecimal() or len(number) > 9:
         raise Refused("this button belongs to no incident")
-    return Typed(_PRESSED[first["action_id"]], int(number))
+    return Typed(_PRESSED[action], int(number))
 
 
 def _listed(incidents: list[Incident]) -> str:

@@ -125,6 +125,7 @@ PAYLOADS: list[Any] = [
     },
     {"type": "block_actions", "user": {"id": "U024BE7LH"}, "actions": [{"action_id": "incident.ack", "value": 1}]},
     {"type": "block_actions", "user": {"id": "U024BE7LH"}, "actions": [{"action_id": "incident.burn", "value": "1"}]},
+    {"type": "block_actions", "user": {"id": "U024BE7LH"}, "actions": [{"action_id": ["incident.ack"], "value": "1"}]},
     {"type": "view_submission", "user": {"id": "U024BE7LH"}},
 ]
 
@@ -148,6 +149,14 @@ async def test_a_pressed_button_acts(slack: httpx.AsyncClient, desk: Desk) -> No
     body = urlencode({"payload": json.dumps(pressed)}).encode()
     await slack.post("/slack/interactions", content=body, headers=signed(body))
     assert (await desk.incident(1)).resolved_by == "lead"
+
+
+async def test_a_request_that_is_played_back_does_nothing_again(slack: httpx.AsyncClient, desk: Desk) -> None:
+    body = command("note 1 once")
+    headers = signed(body)
+    for _ in range(3):
+        assert (await slack.post("/slack/commands", content=body, headers=headers)).status_code == 200
+    assert [event.text for event in await desk.timeline(1)].count("once") == 1
 
 
 async def test_an_answer_goes_to_slack_only(slack: httpx.AsyncClient, desk: Desk, tmp_path: Path) -> None:
