@@ -23,7 +23,7 @@ log = structlog.get_logger("incident.outbox")
 
 _IDLE = 1.0  # seconds between looks at the most
 _LONGEST_WAIT = 60.0  # of the back-off
-_LONGEST_ASKED = 3600.0  # of what another side may ask for
+_LONGEST_ASKED = 300.0  # of what another side may ask for: a page must not wait for an hour
 _GIVE_UP = timedelta(hours=24)
 _LEAST_ATTEMPTS = 10
 _SEND_TIMEOUT = 30.0
