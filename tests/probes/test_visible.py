@@ -78,6 +78,6 @@ def test_a_page_without_anything_to_see_says_so() -> None:
     ],
 )
 def test_hostile_pages_take_no_time(hostile: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     shown(hostile)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
