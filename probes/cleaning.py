@@ -57,12 +57,14 @@ async def _steps(run: Run, models: Sequence[StepModel]) -> tuple[list[Step], boo
 
 
 async def _persistently(model: StepModel, run: Run) -> Step:
-    """Tried again after a short wait, on the page where it began."""
+    """Tried again after a short wait, on the page where it began. An attempt may take half of the time that is left:
+    a request that hangs leaves some for the next."""
     loop = asyncio.get_running_loop()
     page = run.page
     for attempt, wait in enumerate((*BACK_OFF_S, None), start=1):
         run.page = page
-        step = await perform_step(model, run, run.deadline)
+        left = run.deadline - loop.time()
+        step = await perform_step(model, run, run.deadline if wait is None else run.deadline - left / 2)
         step.attempts = max(step.attempts, attempt)
         if step.outcome is not Outcome.DOWN or step.reason in _OWN_FAULTS or wait is None:
             break
