@@ -72,8 +72,12 @@ def _place(alert: StoredAlert, draft: Draft, policy: Policy, belongs: dict[str, 
     if own is not None:
         known = own.alerts.get(alert.fingerprint)
         wanted = {FIRING: model.FIRING, RESOLVED: model.ENDED}.get(alert.state, model.STALE)
-        repeated = known == wanted or (alert.state == FIRING and not own.open)
-        return None if repeated else own.number
+        after_the_end = alert.state == FIRING and not own.open
+        if known == wanted or (after_the_end and known != model.STALE):
+            return None
+        if not after_the_end:
+            return own.number
+        # Nobody could know that it went on when the incident was closed over its silence: it is news.
     if alert.state != FIRING:
         return None
     drill = next((window.name for window in policy.drills if window.covers(alert.service, draft.now)), None)

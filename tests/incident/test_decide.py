@@ -157,6 +157,20 @@ def test_a_late_word_that_it_fires_does_not_disturb_a_resolved_incident() -> Non
     assert world.events == before
 
 
+def test_an_alert_that_was_silent_when_its_incident_was_closed_and_fires_again_is_a_new_incident() -> None:
+    world = World()
+    world.hear(stored("payment"))
+    world.hear(replace(stored("payment"), state=STALE))
+    draft = Draft(world.incidents.values(), 2, world.now)
+    draft.add(1, "resolved", "Resolved by mara", {}, "mara")
+    world.incidents = draft.incidents
+    world.hear(stored("payment"))
+    assert [incident.number for incident in world.open] == [2]
+    assert world.belongs[stored("payment").fingerprint] == 2
+    world.hear(replace(stored("payment"), state=RESOLVED))
+    assert [world.incidents[number].status for number in (1, 2)] == ["resolved", "monitoring"]
+
+
 def test_a_stale_alert_is_no_recovery() -> None:
     world = World()
     world.hear(stored("payment"))
