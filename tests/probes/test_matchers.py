@@ -139,6 +139,8 @@ def test_an_operand_that_turns_out_wrong_is_a_failing_template(matcher: Any) -> 
         ({"in": "abc"}, "in needs a list"),
         ({"in": []}, "in needs a list"),
         ({"matches": "(a"}, "bad regex"),
+        ({"matches": "\ud800"}, "bad regex"),
+        ({"matches": "a" * 10_001}, "at most 10000 characters"),
         ({"matches": "(?=a)"}, "RE2"),
         ({"newer_than": 10}, "is not a duration"),
         ({"newer_than": "0"}, "longer than 0"),
