@@ -11,9 +11,10 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import structlog
 
@@ -70,6 +71,7 @@ async def _serve(
     _stop_when_told(stop, supervised)
     _allow_many_connections()
     token = str(workspace.env.resolve("${SHOPWATCH_TOKEN:-}")) or None
+    configure_log(workspace.env.masker())
     reporter = Reporter(report_to, token, workspace.state / "spool" / location)
     context = RunContext(workspace.state, workspace.env)
 
@@ -146,14 +148,19 @@ class _Stderr:
             sys.stderr.flush()
 
 
-def configure_log() -> None:
-    """JSON lines on standard error, for our own words and for those of the libraries."""
+def configure_log(mask: Callable[[str], str] = str) -> None:
+    """JSON lines on standard error, for our own words and for those of the libraries. `mask` hides secrets in them: a
+    traceback says what a library thinks of a value, and may quote it."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper("iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    lines = structlog.processors.JSONRenderer(ensure_ascii=False)
+    as_json = structlog.processors.JSONRenderer(ensure_ascii=False)
+
+    def lines(logger: Any, name: str, event: structlog.typing.EventDict) -> str:
+        return mask(str(as_json(logger, name, event)))
+
     structlog.configure(
         processors=[*shared, lines],
         logger_factory=structlog.PrintLoggerFactory(_Stderr()),  # type: ignore[arg-type]

@@ -121,6 +121,29 @@ def workspace(folder: Path, shop: Shop, *paths: str, every: str = "200ms", timeo
         )
 
 
+LOGGING = """
+import logging
+from probes.masking import Masker
+from probes.prober import configure_log, log
+
+configure_log(Masker({"BUYER_PASSWORD": 'p"w <s3cret>'}))
+try:
+    raise ValueError('a library quotes p"w <s3cret>')
+except ValueError as error:
+    log.error("ours", exc_info=error)
+    logging.getLogger("library").error("theirs: %s", error, exc_info=error)
+"""
+
+
+async def test_secrets_stay_out_of_the_log_and_its_tracebacks() -> None:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-P", "-c", LOGGING, stderr=asyncio.subprocess.PIPE)
+    _, log = await process.communicate()
+    entries = [json.loads(line) for line in log.decode().splitlines()]
+    assert [entry["level"] for entry in entries] == ["error", "error"]
+    assert all("a library quotes ${BUYER_PASSWORD}" in entry["exception"] for entry in entries)
+    assert "s3cret" not in log.decode()
+
+
 async def test_a_shop_that_breaks_and_heals_is_an_alert_that_fires_and_ends(tmp_path: Path) -> None:
     async with Shop().open() as shop, Receiver().listening() as receiver:
         workspace(tmp_path, shop, "/")
