@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urljoin, urlsplit, urlunsplit
 
 from probes.charsets import codec
 from probes.errors import ProbesError
+from probes.markup import HostilePage
 from probes.page import Node, Page, attribute, text_of
 from probes.values import to_text
 
@@ -16,6 +17,7 @@ URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 PLAIN = "text/plain"
 
+MAX_CONTROLS = 10_000  # of a page; servers take no more than a thousand of one form
 _CONTROLS = "form, input, button, select, textarea"
 _TABLE_PARTS = ("table", "tbody", "thead", "tfoot", "tr")
 _NEVER_SENT = ("button", "reset", "submit", "image")
@@ -200,6 +202,8 @@ def _owners(page: Page) -> dict[int, tuple[Node, list[Node]]]:
     follow it are still its own.
     """
     nodes = page.document.css(_CONTROLS)
+    if len(nodes) > MAX_CONTROLS:
+        raise HostilePage(f"the page has more than {MAX_CONTROLS} fields")
     owned: dict[int, tuple[Node, list[Node]]] = {node.mem_id: (node, []) for node in nodes if node.tag == "form"}
     by_id: dict[str, Node] = {}
     for form, _ in owned.values():
