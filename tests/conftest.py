@@ -7,6 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("shopwatch", deadline=None)  # how long an example takes depends on what else runs here
+settings.load_profile("shopwatch")
 
 _WANTS = "this machine has no "
 

@@ -219,5 +219,5 @@ async def test_it_ends_fast_although_runs_are_under_way(tmp_path: Path) -> None:
             while not shop.runs:
                 await asyncio.sleep(0.01)
         began = time.monotonic()
-    assert time.monotonic() - began < 0.7
+    assert time.monotonic() - began < 2
     assert shop.under_way == {"hanging": 0}

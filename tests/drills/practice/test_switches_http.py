@@ -82,7 +82,7 @@ def is_paid(shopper: Shopper) -> bool:
 def parcels_move(shopper: Shopper) -> bool:
     shopper.buy("on_delivery")
     try:
-        shopper.becomes("Shipped", within=2)
+        shopper.becomes("Shipped", within=4)
     except AssertionError:
         assert shopper.order()["tracking"]["synced_at"] is not None
         return False
@@ -92,7 +92,7 @@ def parcels_move(shopper: Shopper) -> bool:
 def answers_fast(shopper: Shopper) -> bool:
     started = time.monotonic()
     shopper.get("/")
-    return time.monotonic() - started < 0.25
+    return time.monotonic() - started < 1.5
 
 
 def answers_well(shopper: Shopper) -> bool:
@@ -101,7 +101,7 @@ def answers_well(shopper: Shopper) -> bool:
 
 def answers_at_all(shopper: Shopper) -> bool:
     try:
-        return shopper.client.get("/", timeout=0.5).status_code == 200
+        return shopper.client.get("/", timeout=2).status_code == 200
     except httpx.ReadTimeout:
         return False
 
@@ -114,7 +114,7 @@ PROOFS: dict[str, tuple[object, Works]] = {
     "basket_loses_lines": (True, keeps_lines),
     "coupon_ignored": (True, takes_coupons),
     "order_doubled": (True, writes_one_order),
-    "slow": ("300ms", answers_fast),
+    "slow": ("2s", answers_fast),
     "error_rate": (1, answers_well),
     "hang": (True, answers_at_all),
     "psp_declines": (True, takes_payments),
@@ -154,7 +154,7 @@ def put(practice: Practice, document: object, token: str | None = None) -> httpx
 
 def test_a_lease_ends_by_itself(practice: Practice, shopper: Shopper) -> None:
     for name in ("signin_refuses", "psp_declines"):
-        assert put(practice, {"name": name, "value": True, "lease": 2}).status_code == 200
+        assert put(practice, {"name": name, "value": True, "lease": 4}).status_code == 200
     assert not signs_in(shopper)
     end = time.monotonic() + 10
     while not signs_in(shopper):
