@@ -8,7 +8,7 @@ import click
 from probes.terminal import NOT_WELL, clean, emit_json, json_option, workspace_dir
 
 if TYPE_CHECKING:
-    from probes.mistakes import Mistake
+    from probes.files.mistakes import Mistake
 
 _KINDS = ("shopwatch", "journey", "runbook", "drill")
 

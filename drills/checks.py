@@ -8,11 +8,11 @@ from typing import Any
 from drills.loading import SHIPPED_JOURNEYS, Surroundings, load_drills
 from drills.notyet import settings_not_yet
 from incident.settings import read_settings
-from probes.lint import lint
-from probes.mistakes import Mistake
-from probes.references import names
-from probes.workspace import SETTINGS, Workspace
-from probes.yamlfile import Document, load
+from probes.files.lint import lint
+from probes.files.mistakes import Mistake
+from probes.files.references import names
+from probes.files.workspace import SETTINGS, Workspace
+from probes.files.yamlfile import Document, load
 from runbooks.library import Library
 
 

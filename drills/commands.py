@@ -30,8 +30,8 @@ url_option = click.option(
 def _drills() -> dict[str, tuple["Drill", Path]]:
     """By name: the shipped ones, and the workspace's own, which replace namesakes. Mistakes go to standard error."""
     from drills.loading import load_file
-    from probes.mistakes import Mistake
-    from probes.workspace import Workspace
+    from probes.files.mistakes import Mistake
+    from probes.files.workspace import Workspace
 
     mistakes: list[Mistake] = []
     workspace = Workspace(workspace_dir())

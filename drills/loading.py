@@ -6,12 +6,12 @@ from pathlib import Path
 
 from drills.model import PRACTICE, Drill
 from drills.notyet import drill_not_yet
-from probes.lint import lint
-from probes.mistakes import Mistake
-from probes.references import Reference, check_references
-from probes.secrets import Environment
-from probes.workspace import Workspace
-from probes.yamlfile import Document, load, validate
+from probes.files.lint import lint
+from probes.files.mistakes import Mistake
+from probes.files.references import Reference, check_references
+from probes.files.secrets import Environment
+from probes.files.workspace import Workspace
+from probes.files.yamlfile import Document, load, validate
 
 SHIPPED_JOURNEYS = Path(__import__("probes").__file__ or "").parent / "journeys"
 

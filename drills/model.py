@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from drills.errors import DrillsError
 from drills.practice.switches import SWITCHES, parse_value
 from probes.duration import format_duration
-from probes.mistakes import Wrong, did_you_mean, one_of, raise_all
-from probes.settings import Name, Positive, Severity, Strict, TimeZone, Title
+from probes.files.mistakes import Wrong, did_you_mean, one_of, raise_all
+from probes.files.settings import Name, Positive, Severity, Strict, TimeZone, Title
 
 PRACTICE = "practice"  # the target that is no environment of shopwatch.yaml
 

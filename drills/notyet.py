@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from probes.mistakes import Loc, Mistake
-from probes.references import places
-from probes.yamlfile import Document
+from probes.files.mistakes import Loc, Mistake
+from probes.files.references import places
+from probes.files.yamlfile import Document
 
 ONCE: dict[Loc, str] = {  # the place in shopwatch.yaml, and what happens instead
     ("schedules",): "nobody is found through them",

@@ -16,7 +16,7 @@ def _model(kind: str) -> Any:
 
         return Settings
     if kind == "journey":
-        from probes.journey import Journey
+        from probes.language.journey import Journey
 
         return Journey
     if kind == "runbook":

@@ -52,7 +52,7 @@ def run(port: int | None, database: str | None) -> None:
     Example:
       shopwatch -w myshop run --port 8470
     """
-    from incident.daemon import main
+    from incident.daemon.process import main
 
     main(workspace_dir(), port, database)
 

@@ -10,15 +10,17 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import Connection
 
-from incident import actions, engine, numbers
-from incident.actor import Actor, Kind, Role
-from incident.alerts import DrillWindow, StoredAlert, accept
-from incident.bell import Bell
-from incident.decide import Policy
-from incident.deliveries import Telling
+from incident import numbers
+from incident.core import actions
+from incident.core.actor import Actor, Kind, Role
+from incident.core.alerts import DrillWindow, StoredAlert, accept
+from incident.core.decide import Policy
+from incident.core.deliveries import Telling
+from incident.core.model import Draft, Event, Incident
+from incident.core.policy import RunbookFinder, policy_of
+from incident.daemon import engine
+from incident.daemon.bell import Bell
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
-from incident.model import Draft, Event, Incident
-from incident.policy import RunbookFinder, policy_of
 from incident.settings import Settings
 from incident.store import alerts as alert_store
 from incident.store import deliveries as delivery_store
@@ -145,7 +147,7 @@ class Desk:
     async def perform(
         self, action: str, number: int | None, actor: Actor, args: Mapping[str, Any] | None = None
     ) -> Incident:
-        """Does one action of `incident.actions`, and returns the incident after it, committed with its deliveries.
+        """Does one action of `incident.core.actions`, and returns the incident after it, committed with its deliveries.
 
         Raises NotFound, NotAllowed, Refused, Conflict or StoreFull.
         """

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from probes.mistakes import Loc, Mistake
-from probes.references import Reference, check_references, names, places
-from probes.yamlfile import Document
+from probes.files.mistakes import Loc, Mistake
+from probes.files.references import Reference, check_references, names, places
+from probes.files.yamlfile import Document
 
 _OWN_ADDRESSES = ("slack", "email")  # of a person, besides the channels
 

@@ -19,10 +19,10 @@ from pydantic import (
 
 from incident.references import references
 from probes.duration import Duration
+from probes.files.mistakes import Mistake, WorkspaceInvalid, errors
+from probes.files.settings import Day, Name, Positive, ShopSettings, Strict, TimeZone, Title, WebAddress
+from probes.files.workspace import Workspace
 from probes.labels import LabelMatcher, parse_matcher
-from probes.mistakes import Mistake, WorkspaceInvalid, errors
-from probes.settings import Day, Name, Positive, ShopSettings, Strict, TimeZone, Title, WebAddress
-from probes.workspace import Workspace
 
 Role = Literal["viewer", "responder", "commander", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "responder", "commander", "admin")  # each may do what those before it may

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from incident.actor import Actor, Kind, Role
-from incident.alerts import readable
+from incident.core.actor import Actor, Kind, Role
+from incident.core.alerts import readable
 from incident.errors import Refused
 from incident.settings import Settings
 from incident.store import tokens as store

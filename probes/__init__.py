@@ -1,9 +1,9 @@
 """Synthetic journeys: walk the shop as a shopper does, judge what came back, and say so as alerts.
 
-Data flows through the package in this order:
+Data flows through the folders in this order:
 
-    journey.py (what to walk) -> runner.py (walks it, over http/) -> result.py (what was seen)
-    -> rules.py (history -> alert) -> report.py (to the incident side, spooled on disk)
+    files/ (what the user wrote) -> language/ (what it means) -> running/ (walks it, over http/, reading pages/)
+    -> prober/ (when, what it means as an alert, and to whom it is reported)
 """
 
 from importlib.metadata import PackageNotFoundError, version

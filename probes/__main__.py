@@ -22,7 +22,7 @@ def prober(workspace: Path, report_to: str, location: str, supervised: bool) -> 
 
     Example: python -P -m probes -w myshop --report-to http://127.0.0.1:8470
     """
-    from probes.prober import main
+    from probes.prober.process import main
 
     sys.exit(main(workspace, report_to=report_to, location=location, supervised=supervised))
 

@@ -12,12 +12,12 @@ import click
 from probes.terminal import NOT_WELL, REFUSED, USAGE, emit_json, fail, json_option, workspace_dir
 
 if TYPE_CHECKING:
-    from probes.journey import Journey
-    from probes.mistakes import Mistake
+    from probes.files.mistakes import Mistake
+    from probes.files.secrets import Environment
+    from probes.files.workspace import Workspace
+    from probes.language.journey import Journey
     from probes.result import Result
-    from probes.secrets import Environment
-    from probes.session import Hop
-    from probes.workspace import Workspace
+    from probes.running.session import Hop
 
 _NAME = re.compile(r"^journey:[ \t]*[\"']?([^\"'#\n]+)", re.MULTILINE)
 
@@ -106,14 +106,14 @@ def serve(report_to: str, location: str) -> None:
     Example:
       SHOPWATCH_TOKEN=… shopwatch -w myshop probe serve --location frankfurt --report-to https://shopwatch.example
     """
-    from probes.prober import main
+    from probes.prober.process import main
 
     sys.exit(main(workspace_dir(), report_to=report_to, location=location))
 
 
 async def _run(journey: "Journey", state: Path, environment: "Environment", hops: "list[Hop]") -> "Result":
-    from probes.context import RunContext
-    from probes.runner import run_journey
+    from probes.running.context import RunContext
+    from probes.running.runner import run_journey
 
     context = RunContext(state, environment)
     try:
@@ -124,7 +124,7 @@ async def _run(journey: "Journey", state: Path, environment: "Environment", hops
 
 def _find(name: str, stack: ExitStack) -> "tuple[Journey, Path, Environment]":
     """The journey, the state folder that its run uses, and the environment that knows its secrets."""
-    from probes.workspace import SETTINGS, Workspace, WorkspaceInvalid
+    from probes.files.workspace import SETTINGS, Workspace, WorkspaceInvalid
 
     path, _, part = name.partition("#")
     if path.endswith((".yaml", ".yml")):
@@ -143,7 +143,7 @@ def _find(name: str, stack: ExitStack) -> "tuple[Journey, Path, Environment]":
 
 def _workspace() -> "Workspace":
     """The workspace, whatever its files say; fails where there is none."""
-    from probes.workspace import SETTINGS, Workspace, WorkspaceInvalid
+    from probes.files.workspace import SETTINGS, Workspace, WorkspaceInvalid
 
     workspace = Workspace(workspace_dir())
     if not (workspace.dir / SETTINGS).exists():
@@ -161,7 +161,7 @@ def _temporary() -> Any:
 
 
 def _in_file(path: Path, name: str, environment: "Environment") -> "Journey":
-    from probes.loading import load_file
+    from probes.files.loading import load_file
 
     if not path.is_file():
         fail(f"{path}: there is no such file", REFUSED)
@@ -189,7 +189,7 @@ def _in_workspace(name: str, journeys: "list[Journey]", mistakes: "list[Mistake]
 
 
 def _stop_at_errors(mistakes: "list[Mistake]") -> None:
-    from probes.mistakes import errors
+    from probes.files.mistakes import errors
 
     wrong = errors(mistakes)
     if wrong:

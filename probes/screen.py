@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from probes.duration import format_duration
-from probes.journey import Journey
+from probes.language.journey import Journey
 from probes.result import PHASES, Outcome, Result, Step
-from probes.session import Hop
+from probes.running.session import Hop
 from probes.terminal import clean, local_time, paint, table
 
 _MARKS = {"resolve": ".", "connect": "-", "tls": "=", "processing": "#", "transfer": "+"}

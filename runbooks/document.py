@@ -11,10 +11,10 @@ from markdown_it import MarkdownIt
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from probes.duration import Duration
+from probes.files.mistakes import Mistake
+from probes.files.settings import Day
+from probes.files.yamlfile import parse, read_text, shown, validate
 from probes.labels import LabelMatcher, parse_matcher
-from probes.mistakes import Mistake
-from probes.settings import Day
-from probes.yamlfile import parse, read_text, shown, validate
 
 EXPECTED_SECTIONS = ("Meaning", "Impact", "Diagnosis", "Mitigation")
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.S | re.M)

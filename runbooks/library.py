@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from probes.files.mistakes import Mistake, did_you_mean
 from probes.labels import all_match
-from probes.mistakes import Mistake, did_you_mean
 from runbooks.document import Runbook, read
 from runbooks.errors import NoSuchRunbook
 

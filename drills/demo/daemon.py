@@ -9,7 +9,7 @@ from probes import lifeline
 
 
 def main() -> None:
-    from incident.daemon import main as run
+    from incident.daemon.process import main as run
 
     lifeline.watch(lambda: os.kill(os.getpid(), signal.SIGTERM))
     run(Path(sys.argv[1]), int(sys.argv[2]), None)

@@ -23,8 +23,8 @@ from drills.scorecard import Scorecard
 from drills.target import Shop
 from drills.watch import Watch
 from incident.client import Answered, Client, Unreachable, token_file
-from probes.secrets import Environment
-from probes.yamlfile import load
+from probes.files.secrets import Environment
+from probes.files.yamlfile import load
 from runbooks.library import Library
 
 DRILL = "payment-declines"

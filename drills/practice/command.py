@@ -12,7 +12,7 @@ from drills.practice.calling import CallFailed
 from drills.practice.launch import SHOP, Practice, PracticeFailed
 from drills.practice.serving import PortInUse
 from drills.practice.shop.store import CUSTOMERS, STAFF
-from incident.listening import left_token
+from incident.daemon.listening import left_token
 from probes.terminal import USAGE, fail
 
 HOST = "127.0.0.1"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from incident.deliveries import Message
+from incident.core.deliveries import Message
+from incident.core.routing import CONSOLE
 from incident.errors import IncidentError
-from incident.routing import CONSOLE
 from incident.settings import Channel as ChannelSettings
 from incident.settings import Settings
 

@@ -5,7 +5,7 @@ import sys
 from typing import TextIO
 
 from incident.channels import Context, DeliveryFailed
-from incident.deliveries import PAGE, Message
+from incident.core.deliveries import PAGE, Message
 from incident.settings import Channel as ChannelSettings
 from probes.terminal import clean
 

@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from incident.channels import Context, DeliveryFailed
 from incident.chat import blocks
-from incident.deliveries import Message
+from incident.core.deliveries import Message
 from incident.desk import Desk
 from incident.errors import ChannelMisconfigured
 from incident.settings import Channel as ChannelSettings

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from incident.channels import Context, DeliveryFailed
-from incident.deliveries import Message
+from incident.core.deliveries import Message
 from incident.errors import ChannelMisconfigured
 from incident.settings import Channel as ChannelSettings
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from incident.chat.text import escape, link
-from incident.model import Event, Incident
+from incident.core.model import Event, Incident
 from probes.terminal import clean
 
 Block = dict[str, Any]

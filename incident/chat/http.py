@@ -22,9 +22,9 @@ from incident.chat.people import actor_of
 from incident.chat.reply import Replies
 from incident.chat.text import escape, unescape
 from incident.chat.words import HELP, Typed, parse
+from incident.core.model import Incident
 from incident.desk import Desk
 from incident.errors import IncidentError, Refused
-from incident.model import Incident
 from incident.settings import SlackSettings
 
 log = structlog.get_logger("incident.chat")

@@ -1,6 +1,6 @@
 """Who is speaking: Slack's member ids, mapped to the people of shopwatch.yaml."""
 
-from incident.actor import Actor, Kind, Role
+from incident.core.actor import Actor, Kind, Role
 from incident.errors import NotAllowed
 from incident.settings import Settings
 

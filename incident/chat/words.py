@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from incident.core.model import SEVERITIES, STATUSES
 from incident.errors import Refused
-from incident.model import SEVERITIES, STATUSES
-from probes.mistakes import did_you_mean
+from probes.files.mistakes import did_you_mean
 
 HELP = """\
 `/incident` lists the open incidents. With a word it does more:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
-from incident.alerts import FIRING, RESOLVED, STALE, StoredAlert, merge, news
+from incident.core.alerts import FIRING, RESOLVED, STALE, StoredAlert, merge, news
 from incident.store.sql import chunks, upsert
 from incident.store.tables import alerts
 

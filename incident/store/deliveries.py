@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from incident.deliveries import PAGE, Message
+from incident.core.deliveries import PAGE, Message
 from incident.store.sql import upsert
 from incident.store.tables import channel_refs, deliveries
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from incident.alerts import DrillWindow
+from incident.core.alerts import DrillWindow
 from incident.errors import NotFound, Refused
 from incident.store.tables import drills
 

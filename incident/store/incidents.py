@@ -7,8 +7,8 @@ import structlog
 from sqlalchemy import Connection, Row, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from incident.core.model import Event, Incident, fold
 from incident.errors import Conflict, NotFound
-from incident.model import Event, Incident, fold
 from incident.store.sql import chunks, upsert
 from incident.store.tables import events, incidents
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from incident.actor import Actor, Kind, Role
+from incident.core.actor import Actor, Kind, Role
 from incident.errors import NotFound, Refused
 from incident.store.tables import tokens
 

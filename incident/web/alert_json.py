@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from incident.alerts import StoredAlert
+from incident.core.alerts import StoredAlert
 from incident.errors import IncidentError
 from probes.alert import Alert
 

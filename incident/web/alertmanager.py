@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from incident.actor import Actor, Kind, Role
-from incident.alerts import StoredAlert
+from incident.core.actor import Actor, Kind, Role
+from incident.core.alerts import StoredAlert
 from incident.desk import Desk
 from incident.errors import PartlyRefused, StoreFull, StoreUnavailable
 from incident.settings import Settings

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
 
-from incident.actor import Actor, Kind, Role
+from incident.core.actor import Actor, Kind, Role
+from incident.core.model import Event, Incident
 from incident.desk import Desk
 from incident.errors import PartlyRefused
-from incident.model import Event, Incident
 from incident.web import api_models as models
 from incident.web.callers import Callers
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from incident.actor import Actor, Kind, Role
+from incident.core.actor import Actor, Kind, Role
 from incident.desk import Desk
 
 

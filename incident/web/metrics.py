@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from incident.desk import Desk
 from incident.numbers import BUCKETS, Histogram, Numbers
-from probes.metrics import ProbeMetrics
+from probes.prober.metrics import ProbeMetrics
 
 log = structlog.get_logger("web")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from incident.model import Event, Incident, fold
-from probes.settings import Service
+from incident.core.model import Event, Incident, fold
+from probes.files.settings import Service
 
 RECENT = timedelta(days=7)
 FRESH = timedelta(seconds=30)  # a page says as of when it is; it is made anew after this even if nothing happened

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from incident.alerts import StoredAlert
-from incident.routing import CONSOLE, Route, channels_for
+from incident.core.alerts import StoredAlert
+from incident.core.routing import CONSOLE, Route, channels_for
 from incident.settings import Route as RouteSettings
 from incident.settings import Settings
 

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from incident.core.model import Incident
 from incident.desk import Desk
-from incident.model import Incident
 from incident.settings import Settings
 from incident.web import public
 from incident.web.public import Board, Notice

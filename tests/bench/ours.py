@@ -37,12 +37,12 @@ def transport(url: str, ca: Path | None) -> Probe:
 
 def journey(url: str, ca: Path | None) -> Probe:
     """A whole run of a journey of one step, with all of its bookkeeping, as the prober does it."""
-    from probes.context import RunContext
-    from probes.loading import load_file
-    from probes.mistakes import Mistake
+    from probes.files.loading import load_file
+    from probes.files.mistakes import Mistake
+    from probes.files.secrets import Environment
     from probes.result import Outcome
-    from probes.runner import run_journey
-    from probes.secrets import Environment
+    from probes.running.context import RunContext
+    from probes.running.runner import run_journey
 
     folder = Path(tempfile.mkdtemp(prefix="shopwatch-bench-"))
     atexit.register(shutil.rmtree, folder)

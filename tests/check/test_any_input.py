@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drills.checks import check_workspace
 from drills.schemas import schema_of
-from probes.mistakes import Mistake
+from probes.files.mistakes import Mistake
 from tests.check.good import workspace
 
 TARGETS = {"shopwatch": "shopwatch.yaml", "journey": "probes/x.yaml", "drill": "drills/x.yaml"}

@@ -10,8 +10,8 @@ from cli import shopwatch
 from drills.checks import check_workspace
 from drills.schemas import KINDS
 from incident.settings import load_settings
-from probes.mistakes import errors
-from probes.workspace import Workspace
+from probes.files.mistakes import errors
+from probes.files.workspace import Workspace
 from tests.check.good import JOURNEY, workspace
 
 FULL = Path(__file__).parent / "full.yaml"

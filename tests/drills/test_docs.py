@@ -7,8 +7,8 @@ import pytest
 
 from drills.loading import load_file
 from drills.model import Abort, Drill, Expectations, Fault, Proves
-from probes.mistakes import Mistake
-from probes.secrets import Environment
+from probes.files.mistakes import Mistake
+from probes.files.secrets import Environment
 
 PAGE = (Path(__file__).parents[2] / "docs" / "drills.md").read_text()
 LATER = {"http", "run", "proxy", "chaostoolkit"}  # faults that this version refuses

@@ -6,9 +6,9 @@ import pytest
 
 from drills.commands import LIBRARY
 from drills.loading import SHIPPED_JOURNEYS, load_file
-from probes.mistakes import Mistake
-from probes.secrets import Environment
-from probes.yamlfile import load
+from probes.files.mistakes import Mistake
+from probes.files.secrets import Environment
+from probes.files.yamlfile import load
 from runbooks.library import Library
 
 FILES = sorted(LIBRARY.glob("*.yaml"))

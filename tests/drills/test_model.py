@@ -6,8 +6,8 @@ import pytest
 
 from drills.loading import load_file
 from drills.model import Drill
-from probes.mistakes import Mistake
-from probes.secrets import Environment
+from probes.files.mistakes import Mistake
+from probes.files.secrets import Environment
 
 FULL = """\
 drill: provider-hangs

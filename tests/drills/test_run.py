@@ -15,7 +15,7 @@ from drills.responder import prepared
 from incident.client import Client
 from runbooks.document import EXPECTED_SECTIONS
 from runbooks.library import Library
-from tests.incident.daemon import Daemon, environment, running, workspace
+from tests.incident.a_daemon import Daemon, environment, running, workspace
 
 JOURNEY = """
 journey: home

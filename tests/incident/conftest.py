@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from incident.actor import Actor, Role
+from incident.core.actor import Actor, Role
 from incident.desk import Desk
 from incident.settings import Settings
 from probes.alert import Alert

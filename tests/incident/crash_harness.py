@@ -10,12 +10,12 @@ import os
 import sys
 from datetime import UTC, datetime, timedelta
 
-from incident import engine, logs
-from incident.actor import Actor, Role
 from incident.channels import build_channels
+from incident.core.actor import Actor, Role
+from incident.daemon import engine, logs
+from incident.daemon.outbox import Outbox
 from incident.desk import Desk
 from incident.errors import NotFound
-from incident.outbox import Outbox
 from incident.settings import Settings
 from probes.alert import Alert
 

@@ -7,7 +7,7 @@ import pytest
 from incident.channels import Context, DeliveryFailed, build_channels
 from incident.channels.console import Console
 from incident.channels.webhook import Webhook, build, payload, signature
-from incident.deliveries import Message
+from incident.core.deliveries import Message
 from incident.desk import Desk
 from incident.errors import ChannelMisconfigured
 from incident.settings import Channel, Settings

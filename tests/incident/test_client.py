@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from incident.client import Answered, BadAddress, Client, Unreachable, token_file
-from incident.listening import left_token
+from incident.daemon.listening import left_token
 
 
 @pytest.fixture(autouse=True)

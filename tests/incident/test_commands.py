@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 import cli
 from incident.client import Client
-from tests.incident.daemon import Daemon, running, workspace
+from tests.incident.a_daemon import Daemon, running, workspace
 
 HEAVY = ("pydantic", "httpx", "sqlalchemy", "fastapi", "rich", "yaml", "jinja2", "structlog", "asyncio")
 KEYS = {

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from incident.channels import build_channels, close_channels
+from incident.core.model import Event, Incident, fold
+from incident.daemon.outbox import Outbox
 from incident.desk import Desk
-from incident.model import Event, Incident, fold
-from incident.outbox import Outbox
 from tests.incident.crash_harness import SERVICES, settings
 from tests.incident.receiver import Receiver, receiving
 

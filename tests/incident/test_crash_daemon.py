@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from incident.channels import build_channels, close_channels
+from incident.daemon.outbox import Outbox
 from incident.desk import Desk
-from incident.outbox import Outbox
+from tests.incident.a_daemon import CLI, environment, workspace
 from tests.incident.crash_harness import settings as harness_settings
-from tests.incident.daemon import CLI, environment, workspace
 from tests.incident.receiver import Receiver, receiving
 from tests.incident.test_crash import check_record, only_repeats_of_what_was_in_flight
 

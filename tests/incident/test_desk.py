@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from incident.actor import Actor, Kind, Role
+from incident.core.actor import Actor, Kind, Role
 from incident.desk import Desk
 from incident.errors import Conflict, NotAllowed, NotFound, PartlyRefused, Refused, StoreUnavailable
 from incident.settings import Settings

@@ -10,7 +10,7 @@ from drills.checks import check_workspace
 from incident.errors import Refused
 from incident.settings import load_settings
 from incident.starter import write
-from probes.workspace import Workspace, load_workspace
+from probes.files.workspace import Workspace, load_workspace
 
 
 def test_it_passes_check_with_nothing_set(tmp_path: Path) -> None:

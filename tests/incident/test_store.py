@@ -11,9 +11,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, text
 
+from incident.core.model import Draft
 from incident.desk import Desk
 from incident.errors import Conflict, Refused, StoreFull, StoreUnavailable
-from incident.model import Draft
 from incident.settings import Settings
 from incident.store import incidents as incident_store
 from incident.store.database import Database

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from probes.context import RunContext
-from probes.journey import Journey
+from probes.files.workspace import load_workspace
+from probes.language.journey import Journey
 from probes.result import Outcome, Result
-from probes.runner import run_journey
-from probes.workspace import load_workspace
+from probes.running.context import RunContext
+from probes.running.runner import run_journey
+from tests.probes.prober.test_process import prober
 from tests.probes.receiver import Receiver
-from tests.probes.test_prober import prober
 from tests.targets.oscar import faults
 from tests.targets.oscar.shop import OscarShop
 

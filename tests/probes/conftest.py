@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from probes.context import RunContext
-from probes.secrets import Environment
+from probes.files.secrets import Environment
+from probes.running.context import RunContext
 from tests.probes.shop import Shop
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from probes.journey import Journey
+from probes.language.journey import Journey
 
 
 @dataclass

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from probes.context import RunContext
 from probes.result import Outcome, Result
-from probes.runner import run_journey
+from probes.running.context import RunContext
+from probes.running.runner import run_journey
 from tests.probes.http.servers import serving
 from tests.probes.shop import Reply, Shop
 

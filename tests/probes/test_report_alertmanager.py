@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from probes.alert import Alert
-from tests.probes.test_report import HASTE, reporting
+from tests.probes.prober.test_report import HASTE, reporting
 
 pytestmark = [pytest.mark.anyio, pytest.mark.needs("alertmanager")]
 

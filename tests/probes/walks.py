@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from probes.context import RunContext
 from probes.result import Outcome, Result, Step
-from probes.runner import run_journey
+from probes.running.context import RunContext
+from probes.running.runner import run_journey
 from tests.probes.shop import Shop
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.mistakes import Mistake
+from probes.files.mistakes import Mistake
 from runbooks.document import FrontMatter, Parameter, PreparedUpdate, read
 
 PAGE = (Path(__file__).parents[2] / "docs" / "runbooks.md").read_text()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from probes.mistakes import Mistake
+from probes.files.mistakes import Mistake
 from runbooks.document import Runbook, read
 
 GOOD = """---

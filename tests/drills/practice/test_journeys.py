@@ -10,13 +10,13 @@ import pytest
 import probes
 from drills.practice.launch import Practice
 from drills.practice.switches import SWITCHES
-from probes.context import RunContext
-from probes.journey import Journey
-from probes.loading import load_file
-from probes.mistakes import Mistake
+from probes.files.loading import load_file
+from probes.files.mistakes import Mistake
+from probes.files.secrets import Environment
+from probes.language.journey import Journey
 from probes.result import Outcome, Result
-from probes.runner import run_journey
-from probes.secrets import Environment
+from probes.running.context import RunContext
+from probes.running.runner import run_journey
 
 FOLDER = Path(probes.__file__).parent / "journeys"
 HANG_TIMEOUT = 1.5  # seconds, instead of the journeys' own: a hang needs no longer to be one

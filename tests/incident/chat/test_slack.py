@@ -13,10 +13,10 @@ from drills.practice.launch import Practice
 from drills.practice.serving import bind
 from drills.practice.slack.app import BOT_TOKEN, SIGNING_SECRET
 from drills.practice.slack.driver import Driver
-from incident.actor import Actor, Role
 from incident.channels import build_channels, close_channels
+from incident.core.actor import Actor, Role
+from incident.daemon.outbox import Outbox
 from incident.desk import Desk
-from incident.outbox import Outbox
 from incident.settings import Settings
 from incident.web.app import create_app
 from tests.incident.conftest import SHOP, Clock, firing, over

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from incident.actor import Actor, Kind, Role
+from incident.core.actor import Actor, Kind, Role
 from incident.desk import Desk
 from incident.settings import Settings
 from incident.web.app import create_app

@@ -48,7 +48,7 @@ async def test_an_incident_lives_its_life_over_the_api(connect: Connect, tokens:
 
 
 async def test_every_action_has_its_arguments_here() -> None:
-    from incident.actions import ACTIONS
+    from incident.core.actions import ACTIONS
 
     assert set(ACTION_ARGS) == set(ACTIONS)
     for name, action in ACTIONS.items():

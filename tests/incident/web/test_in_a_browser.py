@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from incident.client import Client
-from tests.incident.daemon import Daemon, running, workspace
+from tests.incident.a_daemon import Daemon, running, workspace
 
 pytestmark = [pytest.mark.needs("chromium")]
 

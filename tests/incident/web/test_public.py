@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from incident.model import Event, Incident, fold
+from incident.core.model import Event, Incident, fold
 from incident.web.public import Board, automatic_notice, board, merged, notice
-from probes.settings import Service
+from probes.files.settings import Service
 from tests.incident.conftest import START
 
 SERVICES = {

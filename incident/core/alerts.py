@@ -1,0 +1,148 @@
+"""What the store knows of an alert, and how a newer word about it is merged in, as Alertmanager does. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from incident.core.model import SEVERITIES
+from incident.errors import Refused
+from probes.alert import Alert, fingerprint
+
+FIRING, RESOLVED, STALE = "firing", "resolved", "stale"
+UNASSIGNED = "unassigned"
+_WORDS = {"critical": "SEV1", "error": "SEV2", "warning": "SEV3", "info": "SEV4", "none": "SEV4"}
+_MAX_NAME = 200
+
+
+@dataclass(frozen=True)
+class StoredAlert:
+    """One alert, known by the fingerprint of its labels. `starts_at` is the start of the present activity.
+
+    `state` is firing, resolved (its source said so) or stale (`ends_at` passed without a word).
+    `incident` is the one that this activity belongs to; a new activity has none until the engine has decided.
+    """
+
+    fingerprint: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    starts_at: datetime
+    ends_at: datetime
+    updated_at: datetime
+    source: str
+    state: str
+    generator_url: str = ""
+    timeout: bool = False
+    incident: int | None = None
+
+    @cached_property
+    def service(self) -> str:
+        return readable(self.labels.get("service", "")) or UNASSIGNED
+
+    @cached_property
+    def severity(self) -> str:
+        return severity_of(self.labels)
+
+    @cached_property
+    def name(self) -> str:
+        return readable(self.labels.get("alertname", "")) or "alert"
+
+    @cached_property
+    def summary(self) -> str:
+        """One line for people: what the source says of it, else its name."""
+        said = self.annotations.get("summary") or self.annotations.get("message") or self.annotations.get("description")
+        return readable(said or "") or self.name
+
+
+def readable(text: str) -> str:
+    """Text from outside as one short line: control characters are gone, the rest is as it was."""
+    words = "".join(character if character.isprintable() else " " for character in text[: 4 * _MAX_NAME]).split()
+    return " ".join(words)[:_MAX_NAME]
+
+
+def severity_of(labels: Mapping[str, str]) -> str:
+    """SEV1 to SEV4, from the label `severity`: as such, or as the words that Prometheus rules use. Unknown: SEV3."""
+    said = labels.get("severity", "").strip()
+    return said.upper() if said.upper() in SEVERITIES else _WORDS.get(said.lower(), "SEV3")
+
+
+def accept(alert: Alert, source: str, now: datetime) -> StoredAlert:
+    """An alert that just came in. Empty labels are dropped. Raises Refused when it can have no identity."""
+    labels = {name: value for name, value in alert.labels.items() if value != ""}
+    if not labels:
+        raise Refused("an alert needs at least one label that is not empty")
+    try:
+        identity = fingerprint(labels)
+        "".join([*alert.annotations.keys(), *alert.annotations.values(), alert.generator_url]).encode()
+    except UnicodeEncodeError:
+        raise Refused("an alert holds text that is not Unicode (a lone surrogate)") from None
+    return StoredAlert(
+        fingerprint=identity,
+        labels=labels,
+        annotations=dict(alert.annotations),
+        starts_at=alert.starts_at,
+        ends_at=alert.ends_at,
+        updated_at=now,
+        source=source,
+        state=RESOLVED if alert.ends_at <= now else FIRING,
+        generator_url=alert.generator_url,
+        timeout=alert.timeout,
+    )
+
+
+def merge(old: StoredAlert, new: StoredAlert) -> StoredAlert:
+    """`new` came after `old`, which has the same labels. Source: alertmanager's Alert.Merge and provider/mem Put.
+
+    Where the two ranges overlap they are one activity: it starts when the earlier did, and an explicit later end
+    rules while it fires. The order of arrival decides which is newer, not the clock, which may have jumped.
+    """
+    if new.starts_at > old.ends_at or (new.starts_at == old.ends_at and old.state != FIRING):
+        # An activity of its own; but the end of one that had gone stale is told of where it belongs.
+        return replace(new, incident=old.incident) if (old.state, new.state) == (STALE, RESOLVED) else new
+    kept: dict[str, Any] = {"starts_at": min(old.starts_at, new.starts_at), "incident": old.incident}
+    if new.state == RESOLVED:
+        if old.state == RESOLVED:
+            kept["ends_at"] = max(old.ends_at, new.ends_at)
+    elif old.ends_at > new.ends_at and not old.timeout:
+        kept["ends_at"], kept["timeout"] = old.ends_at, False
+    return replace(new, **kept)
+
+
+def news(old: StoredAlert | None, new: StoredAlert) -> bool:
+    """Whether the engine must look at `new`: it changed its state, or is an activity that it has not seen."""
+    return old is None or old.state != new.state or (new.incident is None and new.state == FIRING)
+
+
+@dataclass(frozen=True)
+class DrillWindow:
+    """While it is open, alerts of its services (None: of all) and the incidents they open are marked as the drill's."""
+
+    number: int
+    name: str
+    target: str
+    services: tuple[str, ...] | None
+    opened_at: datetime
+    until: datetime
+    actor: str
+    closed_at: datetime | None = None
+    scorecard: Mapping[str, Any] | None = None
+
+    def covers(self, service: str, now: datetime) -> bool:
+        return self.open(now) and (self.services is None or service in self.services)
+
+    def open(self, now: datetime) -> bool:
+        return self.closed_at is None and now < self.until
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "name": self.name,
+            "target": self.target,
+            "services": None if self.services is None else list(self.services),
+            "opened_at": self.opened_at.isoformat(),
+            "until": self.until.isoformat(),
+            "actor": self.actor,
+            "closed_at": None if self.closed_at is None else self.closed_at.isoformat(),
+            "scorecard": None if self.scorecard is None else dict(self.scorecard),
+        }

@@ -1,0 +1,140 @@
+"""The engine's cycle: what alerts and passing time have brought about since the last one is decided and committed.
+
+Each step is one transaction. What cannot be decided on (a defect, or something nobody thought of) is set aside, said
+loudly, and stops nothing else.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from incident.core import deliveries
+from incident.core.alerts import StoredAlert
+from incident.core.decide import Policy, decide, decide_time, resolve_due
+from incident.core.deliveries import Telling
+from incident.core.model import Draft, Incident
+from incident.daemon.bell import heard
+from incident.errors import Conflict, IncidentError
+from incident.store import alerts as alert_store
+from incident.store import deliveries as delivery_store
+from incident.store import drills as drill_store
+from incident.store import incidents as incident_store
+
+if TYPE_CHECKING:
+    from incident.desk import Desk
+
+log = structlog.get_logger("incident.daemon.engine")
+
+_AT_ONCE = 1000  # alerts decided on in one transaction
+_GAP = 0.2  # seconds between cycles at the least: a storm becomes a few events, and the first alert waits for nothing
+_IDLE = 1.0  # seconds between cycles at the most: whatever the clock does, nothing due waits longer
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one transaction did. `more`: alerts are still waiting. `next_due`: when something happens by itself."""
+
+    events: int
+    messages: int
+    more: bool
+    next_due: datetime | None
+
+
+def step(connection: Connection, now: datetime, policy: Policy, telling: Telling, listening_since: datetime) -> Step:
+    """Decides on the alerts that wait and on what is due at `now`. `listening_since`: when this process started."""
+    alert_store.expire(connection, now, listening_since)
+    policy = replace(policy, drills=tuple(drill_store.unfinished(connection, now)))
+    waiting = alert_store.waiting(connection, _AT_ONCE)
+    done = [_decide_on(connection, waiting, now, policy, telling), _time(connection, now, policy, telling)]
+    open_now = incident_store.list_open(connection)
+    dues = [resolve_due(one, policy) for one in open_now] + [alert_store.next_expiry(connection, now)]
+    return Step(
+        events=sum(events for events, _ in done),
+        messages=sum(messages for _, messages in done),
+        more=len(waiting) == _AT_ONCE,
+        next_due=min((due for due in dues if due is not None), default=None),
+    )
+
+
+def _decide_on(
+    connection: Connection, waiting: Sequence[StoredAlert], now: datetime, policy: Policy, telling: Telling
+) -> tuple[int, int]:
+    if not waiting:
+        return 0, 0
+    try:
+        with connection.begin_nested():
+            return _decide(connection, waiting, now, policy, telling)
+    except (SQLAlchemyError, Conflict):
+        raise
+    except Exception as error:
+        if len(waiting) > 1:  # one of them is the culprit: the halves find it
+            middle = len(waiting) // 2
+            halves = [
+                _decide_on(connection, half, now, policy, telling) for half in (waiting[:middle], waiting[middle:])
+            ]
+            return sum(events for events, _ in halves), sum(messages for _, messages in halves)
+        log.exception("alert set aside", fingerprint=waiting[0].fingerprint, error=str(error))
+        alert_store.set_aside(connection, waiting[0].fingerprint, f"{type(error).__name__}: {error}")
+        return 0, 0
+
+
+def _decide(
+    connection: Connection, waiting: Sequence[StoredAlert], now: datetime, policy: Policy, telling: Telling
+) -> tuple[int, int]:
+    concerned = incident_store.list_open(connection)
+    known = {incident.number for incident in concerned}
+    own = {alert.incident for alert in waiting if alert.incident is not None} - known
+    concerned += incident_store.by_number(connection, own)
+    draft = Draft(concerned, incident_store.next_number(connection), now)
+    belongs = decide(waiting, draft, policy)
+    alert_store.decided(connection, waiting, belongs)
+    return len(draft.events), commit(connection, draft, concerned, telling)
+
+
+def commit(connection: Connection, draft: Draft, before: Iterable[Incident], telling: Telling) -> int:
+    """Appends a draft's events with the deliveries that they cause. Returns how many those are. Raises Conflict."""
+    incident_store.append(connection, draft.events, draft.incidents)
+    known = {incident.number: incident for incident in before}
+    messages = deliveries.messages(draft.events, known, draft.incidents, telling)
+    delivery_store.add(connection, messages, draft.now)
+    return len(messages)
+
+
+def _time(connection: Connection, now: datetime, policy: Policy, telling: Telling) -> tuple[int, int]:
+    events = messages = 0
+    for incident in incident_store.list_open(connection):
+        try:
+            with connection.begin_nested():
+                draft = Draft([incident], 0, now)
+                decide_time(incident, draft, policy)
+                messages += commit(connection, draft, [incident], telling)
+                events += len(draft.events)
+        except (SQLAlchemyError, Conflict):
+            raise
+        except Exception as error:
+            log.exception("incident passed over", incident=incident.number, error=str(error))
+    return events, messages
+
+
+async def run(desk: "Desk") -> None:
+    """Cycles for ever: when something came in, and when the next thing is due."""
+    while True:
+        desk.wake.clear()
+        wait = _IDLE
+        try:
+            now = desk.now()
+            due = await desk.cycle(now)
+            if due is not None:
+                wait = max(0.0, min(wait, (due - now) / timedelta(seconds=1)))
+        except IncidentError as error:
+            log.error("cycle failed", error=str(error))
+        except Exception:
+            log.exception("cycle broke")
+        await asyncio.sleep(_GAP)
+        await heard(desk.wake, wait)

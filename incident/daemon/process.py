@@ -1,0 +1,188 @@
+"""`shopwatch run`: web app, engine, outbox and the supervised prober, in one task group."""
+
+import asyncio
+import os
+import pwd
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import structlog
+import uvicorn
+
+from incident.channels import build_channels, close_channels
+from incident.core.actor import Actor, Kind, Role
+from incident.daemon import engine, logs
+from incident.daemon.listening import announce, bind, left_token, sole_daemon, url_of
+from incident.daemon.outbox import Outbox
+from incident.daemon.supervisor import Supervisor
+from incident.desk import Desk
+from incident.errors import IncidentError
+from incident.settings import load_settings
+from incident.store.database import sqlite_url
+from incident.web.app import create_app
+from incident.web.protocol import BoundedProtocol
+from probes.errors import ProbesError
+from probes.files.workspace import Workspace, load_workspace
+from probes.terminal import USAGE, clean, fail
+from runbooks.library import Library
+
+log = structlog.get_logger("daemon")
+CONNECTIONS = 1000  # at once; more are answered 503
+GRACE = 1  # seconds that requests under way have when the daemon ends
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a daemon says of itself once it can be reached. `token` is that of its commands' account, role admin."""
+
+    url: str
+    workspace: Path
+    token: str
+    desk: Desk
+
+
+def main(folder: Path, port: int | None, database: str | None) -> None:
+    """The command: ends with exit code 2 and a plain word where the daemon cannot start."""
+    logs.configure()
+    _allow_many_connections()
+    try:
+        workspace = load_workspace(folder)
+        asyncio.run(_until_signal(workspace, port, database))
+    except (IncidentError, ProbesError) as error:
+        fail(str(error), USAGE)
+    except ExceptionGroup as group:  # a part of it broke, and took the others down in good order
+        log.critical("the daemon broke", exc_info=group)
+        sys.exit(1)
+
+
+async def _until_signal(workspace: Workspace, port: int | None, database: str | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await serve(workspace, port=port, database=database, on_ready=_say, stop=stop)
+
+
+def _say(ready: Ready) -> None:
+    with suppress(BrokenPipeError):  # nobody reads us, which is no reason not to run
+        _print(ready)
+
+
+def _print(ready: Ready) -> None:
+    click.echo(f"Status page  {ready.url}/")
+    click.echo(f"API          {ready.url}/api/v1/  (and Alertmanager's at /api/v2/)")
+    click.echo(f"Workspace    {clean(str(ready.workspace.resolve()))}")
+    sys.stdout.flush()
+
+
+async def serve(
+    workspace: Workspace,
+    *,
+    port: int | None = None,
+    database: str | None = None,
+    on_ready: Callable[[Ready], None] = lambda _: None,
+    stop: asyncio.Event,
+    environment: Mapping[str, str] | None = None,
+) -> None:
+    """Runs until `stop` is set. `database` is an SQLAlchemy URL; `environment` is the prober's, by default ours.
+
+    Raises CannotListen, AlreadyRunning, StoreUnavailable or WorkspaceInvalid when it cannot start.
+    """
+    settings = load_settings(workspace)
+    host = settings.listen.host
+    with sole_daemon(workspace.state) as lock, _listening(host, settings.listen.port if port is None else port) as near:
+        sock, url = near
+        announce(lock, url)
+        found = Library(workspace.dir)
+        desk = Desk(
+            database or sqlite_url(workspace.state / "shopwatch.db"),
+            settings,
+            runbook_finder=lambda labels: [runbook.name for runbook in found.for_alert(labels)],
+            base_url=settings.status_page.public_url or url,
+        )
+        await desk.start()
+        channels = build_channels(settings, desk)
+        try:
+            server = _server(await create_app(desk, settings, workspace.dir))
+            prober = _prober(workspace, url, desk, environment)
+            secret = desk.lend_token(Actor(_account(), Role.ADMIN))
+            with left_token(host, sock.getsockname()[1], secret):
+                async with asyncio.TaskGroup() as group:
+                    web = group.create_task(server.serve(sockets=[sock]))
+                    core = [group.create_task(work) for work in (engine.run(desk), Outbox(desk, channels).run())]
+                    supervised = group.create_task(prober.run())
+                    on_ready(Ready(url, workspace.dir, secret, desk))
+                    log.info("ready", url=url, workspace=str(workspace.dir))
+                    await stop.wait()
+                    await _ended([supervised])  # first, so that its last words still find us
+                    server.should_exit = True
+                    await web
+                    await _ended(core)
+        finally:
+            await close_channels(channels)
+            await desk.close()
+            log.info("ended")
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """Signals are the daemon's business, not the web server's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _server(app: object) -> _Server:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # who is loopback must not be a matter of what a header says
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=GRACE,
+    )
+    return _Server(config)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
+    with bind(host, port) as sock:
+        yield sock, url_of(host, sock.getsockname()[1])
+
+
+def _prober(workspace: Workspace, url: str, desk: Desk, environment: Mapping[str, str] | None) -> Supervisor:
+    token = desk.lend_token(Actor("prober", Role.VIEWER, Kind.SOURCE))
+    command = [sys.executable, "-P", "-m", "probes", "-w", str(workspace.dir), "--report-to", url, "--supervised"]
+    return Supervisor("prober", command, {**(environment or os.environ), "SHOPWATCH_TOKEN": token})
+
+
+def _allow_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * CONNECTIONS if hard == resource.RLIM_INFINITY else min(4 * CONNECTIONS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _account() -> str:
+    """The name of the account that runs this, from the system and not from the environment."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid-{os.getuid()}"

@@ -1,0 +1,43 @@
+"""`expect` and `until`: what an answer must be, judged in a fixed order."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from probes.duration import Duration
+from probes.language.checks import HeaderName
+from probes.language.keys import Keys
+from probes.language.matchers import MatcherField, StatusField
+from probes.language.paths import PathText
+from probes.pages.page import SelectorText
+
+
+class SlowerThan(Keys):
+    """The step's own time, in seconds, past which it is degraded or down."""
+
+    degraded: Annotated[Duration, Field(gt=0)] | None = None
+    down: Annotated[Duration, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _order(self) -> Self:
+        if self.degraded is None and self.down is None:
+            raise ValueError("say degraded, down or both, such as {degraded: 1s, down: 5s}")
+        if self.degraded is not None and self.down is not None and self.degraded >= self.down:
+            raise ValueError("degraded must be shorter than down")
+        return self
+
+
+class Expect(Keys):
+    status: StatusField | None = None
+    header: dict[HeaderName, MatcherField] = Field(default_factory=dict)
+    cookie: dict[HeaderName, MatcherField] = Field(default_factory=dict)
+    body: MatcherField | None = None
+    json_: dict[PathText, MatcherField] = Field(default_factory=dict, alias="json")
+    html: dict[SelectorText, MatcherField] = Field(default_factory=dict)
+    value: MatcherField | None = None
+    slower_than: SlowerThan | None = None
+
+    @property
+    def keys_given(self) -> frozenset[str]:
+        """The keys that the file has, by their names in the file."""
+        return frozenset("json" if name == "json_" else name for name in self.model_fields_set)

@@ -1,0 +1,60 @@
+"""What the keys of every kind of step are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from probes.duration import Duration
+from probes.language.keys import Keys
+from probes.language.templates import ConditionField
+
+if TYPE_CHECKING:
+    from probes.language.kinds import Step
+
+
+class CommonKeys(Keys):
+    """The keys that every step may have, whatever its kind."""
+
+    title: str | None = Field(default=None, alias="name", min_length=1, max_length=200)
+    service: str | None = None
+    when: ConditionField | None = None
+    timeout: Annotated[Duration, Field(gt=0)] | None = None
+
+
+COMMON = frozenset({"name", "service", "when", "timeout"})
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of step. `verbs`: the keys that make a step one of this kind; `keys`: what it may say besides COMMON.
+
+    `name_of` gives the default name of a step; `check` raises ValueError with a text for the user.
+    """
+
+    name: str
+    verbs: tuple[str, ...]
+    keys: frozenset[str]
+    expectations: frozenset[str]
+    name_of: "Callable[[Step], str]"
+    check: "Callable[[Step], None] | None" = None
+
+
+def _later(value: Any) -> None:
+    raise ValueError("this version of Shopwatch does not have it yet; it comes in a later version")
+
+
+Later = SkipJsonSchema[Annotated[None, BeforeValidator(_later)]]
+"""A key of the format that this version refuses, and says so."""
+
+
+class LaterKeys(Keys):
+    """Kinds of steps of the format that come in a later version."""
+
+    tcp: Later = None
+    tls: Later = None
+    dns: Later = None
+    sql: Later = None
+    promql: Later = None

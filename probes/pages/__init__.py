@@ -1,0 +1,1 @@
+"""HTML as a shopper's browser sees it: what is safe to parse, selectors, forms, visible text."""

@@ -1,0 +1,181 @@
+"""The prober's rounds: runs journeys on their schedule, judges the results, reports alerts and results.
+
+It needs nobody: while the daemon is away everything waits on disk, and what was firing before a restart still is
+after it.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+
+from probes.alert import Alert
+from probes.language.journey import Journey
+from probes.prober import memory
+from probes.prober.report import Reporter
+from probes.prober.rules import RESEND, JourneyState, due, judge
+from probes.prober.schedule import Schedule
+from probes.result import Outcome, Reason, Result, Step
+
+log = structlog.get_logger("prober")
+
+RunJourney = Callable[[Journey], Awaitable[Result]]
+LOOK_AROUND = 1.0  # seconds between looks at what is to be said again
+REMEMBER_EVERY = 5.0  # seconds between saves, where no alert asks for one at once
+GOODBYE = 0.4  # seconds that runs have to end when the prober is told to
+
+
+class Rounds:
+    """`run` never raises for what a target does, and comes back in time; a bug that breaks that is a failed run."""
+
+    def __init__(
+        self,
+        journeys: Sequence[Journey],
+        run: RunJourney,
+        reporter: Reporter,
+        memory_file: Path,
+        *,
+        location: str = "local",
+        resend: timedelta = RESEND,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._journeys = {journey.name: journey for journey in journeys}
+        self._run_journey = run
+        self._reporter = reporter
+        self._memory_file = memory_file
+        self._location = location
+        self._resend = resend
+        self._now = now
+        self._remembered = memory.load(memory_file)
+        self._forget_the_removed()
+        self._runs: set[asyncio.Task[None]] = set()
+        self._fresh: list[Alert] = []
+        self._alarm = asyncio.Event()
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set; then everything has ended and is on disk. Raises what broke inside, if anything did."""
+        self._schedule = Schedule(self._start, wall_clock=lambda: self._now().timestamp())
+        for journey in self._journeys.values():
+            self._schedule.add(journey.name, journey.every, last_run=self._remembered.last_runs.get(journey.name))
+        helpers = [asyncio.create_task(self._reporter.run()), asyncio.create_task(self._courier())]
+        stopped = asyncio.create_task(stop.wait())
+        log.info("prober started", journeys=len(self._journeys), location=self._location)
+        try:
+            await asyncio.wait([stopped, *helpers], return_when=asyncio.FIRST_COMPLETED)
+            broken = [helper for helper in helpers if helper.done()]
+        finally:
+            self._schedule.close()
+            await _end([*self._runs, *helpers, stopped])
+            await self._say(self._fresh)
+            await self._save(durable=True)
+            self._reporter.close()
+        for helper in broken:
+            helper.result()
+        log.info("prober ended")
+
+    def _forget_the_removed(self) -> None:
+        """The alert of a journey that was taken out goes stale with its receiver: nobody knows whether it is over."""
+        for name in set(self._remembered.states) - set(self._journeys):
+            state = self._remembered.states.pop(name)
+            if state.firing:
+                log.warning("a journey was removed while its alert was firing", journey=name)
+        self._remembered.last_runs = {n: t for n, t in self._remembered.last_runs.items() if n in self._journeys}
+
+    def _start(self, name: str, lag: float) -> None:
+        task = asyncio.create_task(self._run(self._journeys[name], lag), name=name)
+        self._runs.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._runs.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a result could not be judged", journey=task.get_name(), exc_info=error)
+
+    async def _run(self, journey: Journey, lag: float) -> None:
+        sooner = None
+        self._remembered.last_runs[journey.name] = self._now().timestamp()
+        try:
+            result = await self._guarded(journey)
+            result.lag_s = round(lag, 6)
+            sooner = self._judge(journey, result)
+        finally:
+            self._schedule.finished(journey.name, sooner)
+
+    async def _guarded(self, journey: Journey) -> Result:
+        began, loop = self._now(), asyncio.get_running_loop()
+        start = loop.time()
+        try:
+            async with asyncio.timeout(2 * journey.timeout + 60):  # far past what any run may take
+                return await self._run_journey(journey)
+        except Exception as error:  # one broken run must not end the others; it is said, and fails
+            log.error("a run broke the prober's own rules", journey=journey.name, exc_info=error)
+            seen = f"{type(error).__name__}: {error}"[:2048]
+            step = Step("run", journey.service, Outcome.DOWN, Reason.PROBER, "a result", seen)
+            return Result(
+                journey.name, journey.service, uuid4().hex, Outcome.DOWN, began, loop.time() - start, [step],
+                labels=dict(journey.labels), location=self._location,
+            )  # fmt: skip
+
+    def _judge(self, journey: Journey, result: Result) -> float | None:
+        state = self._remembered.states.get(journey.name, JourneyState())
+        last = state.history[-1].outcome if state.history else Outcome.UP
+        state, alerts, sooner = judge(journey.alert, state, result, self._now(), resend=self._resend)
+        self._remembered.states[journey.name] = state
+        self._reporter.results(result.to_json())
+        if result.outcome is not last:
+            failed = {"step": step.name, "reason": step.reason} if (step := result.failed) else {}
+            log.info(f"journey is {result.outcome}", journey=journey.name, run=result.run_id, **failed)
+        if alerts:
+            self._fresh += alerts
+            self._alarm.set()
+        return sooner
+
+    async def _courier(self) -> None:
+        """Says what is new at once, and what is still true from time to time; saves what is remembered first."""
+        loop = asyncio.get_running_loop()
+        saved = loop.time()
+        while True:
+            fresh, self._fresh = self._fresh, []
+            self._alarm.clear()
+            alerts = fresh + self._say_again()
+            if alerts or loop.time() - saved >= REMEMBER_EVERY:
+                await self._save(durable=bool(alerts))
+                saved = loop.time()
+                await self._say(alerts)
+            try:
+                async with asyncio.timeout(LOOK_AROUND):
+                    await self._alarm.wait()
+            except TimeoutError:
+                continue
+
+    def _say_again(self) -> list[Alert]:
+        now, alerts = self._now(), []
+        for name, state in self._remembered.states.items():
+            if state.firing or state.over:
+                self._remembered.states[name], again = due(state, now, resend=self._resend)
+                alerts += again
+        return alerts
+
+    async def _say(self, alerts: list[Alert]) -> None:
+        if alerts:
+            await self._reporter.alerts(alerts, self._now())
+
+    async def _save(self, *, durable: bool) -> None:
+        text = json.dumps(self._remembered.to_json())
+        try:
+            await asyncio.to_thread(memory.save, self._memory_file, text, durable=durable)
+        except OSError as error:
+            log.error("what the prober remembers cannot be saved", file=str(self._memory_file), error=str(error))
+
+
+async def _end(tasks: Sequence["asyncio.Task[None] | asyncio.Task[bool]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=GOODBYE)
+        if late:
+            log.warning("runs did not end in time", journeys=sorted(task.get_name() for task in late)[:20])

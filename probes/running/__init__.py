@@ -1,0 +1,1 @@
+"""One run of one journey: account, session, steps, judgement, evidence, ledger, cleanup."""

@@ -1,0 +1,70 @@
+"""What the runs of one process share: leases, ledger, secrets, name resolution, TLS contexts, the clock."""
+
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from probes.files.secrets import Environment
+from probes.http import SystemResolver, TlsOptions, Transport, context_for
+from probes.http.resolve import Resolver
+from probes.language.journey import Journey, TlsSettings
+from probes.running.accounts import AccountPool
+from probes.running.ledger import Ledger
+
+RUN_KEY = "${SHOPWATCH_RUN_KEY:-}"
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class RunContext:
+    """Made once per event loop; `aclose` at its end. `state` is the workspace's `.shopwatch`.
+
+    `transport_for` gives each run its own transport. `environment` knows the secrets that the files brought in.
+    """
+
+    state: Path
+    environment: Environment = field(default_factory=lambda: Environment({}))
+    now: Callable[[], datetime] = utc_now
+    resolver: Resolver = field(default_factory=SystemResolver)
+    transport_for: Callable[[Journey], httpx.AsyncBaseTransport] | None = None
+    accounts: AccountPool = field(init=False)
+    ledger: Ledger = field(init=False)
+    run_key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.accounts = AccountPool(self.state / "accounts")
+        self.ledger = Ledger(self.state / "ledger.jsonl")
+        self.run_key = str(self.environment.resolve(RUN_KEY))
+
+    def transport(self, journey: Journey) -> httpx.AsyncBaseTransport:
+        if self.transport_for is not None:
+            return self.transport_for(journey)
+        if journey.tls is None:
+            return Transport(resolver=self.resolver)
+        return Transport(resolver=self.resolver, ssl_context_for=partial(_context, journey))
+
+    async def aclose(self) -> None:
+        await self.resolver.aclose()
+
+
+def _context(journey: Journey, host: str) -> ssl.SSLContext:
+    """The journey's own TLS settings, for whichever host. Raises TransportError (config) for bad files."""
+    assert journey.tls is not None
+    return context_for(tls_options(journey.tls, journey.file.parent))
+
+
+def tls_options(settings: TlsSettings, folder: Path) -> TlsOptions:
+    """Paths are relative to the folder of the journey's file."""
+
+    def path(name: str | None) -> Path | None:
+        return None if name is None else folder / name
+
+    return TlsOptions(path(settings.ca), path(settings.cert), path(settings.key), settings.verify)

@@ -1,0 +1,50 @@
+"""`submit`: the form on the page last read, filled in and sent as a browser would."""
+
+import httpx
+
+from probes.language.kinds import Step
+from probes.pages.forms import FormNotFound, Submission, find_form
+from probes.pages.markup import HostilePage
+from probes.result import Reason
+from probes.running.answer import Answer
+from probes.running.failure import Failed
+from probes.running.run import Run
+from probes.running.session import Outgoing, host_of, parse_url
+
+
+async def perform(step: Step, run: Run, deadline: float) -> Answer:
+    assert step.submit is not None
+    if run.page is None:
+        raise Failed(Reason.HTML, f"the form {step.submit}", "no HTML page was read before this step")
+    fields = {name: run.render(tree) for name, tree in step.fields.items()}
+    try:
+        submission = find_form(run.page.page, step.submit).submit(fields, step.button)
+    except FormNotFound as error:
+        seen = f"{error}; in {run.page.shown}"
+        raise Failed(Reason.HTML, f"the form {step.submit}", seen, run.page.status) from None
+    except HostilePage as error:
+        raise Failed(Reason.HTML, f"the form {step.submit}", str(error), run.page.status) from None
+    try:
+        url = parse_url(submission.url)
+    except ValueError as error:
+        raise Failed(Reason.HTML, f"the form {step.submit} with an action on the web", str(error)) from None
+    if not run.session.allows(url):
+        raise run.session.refuse(url, f"the form {step.submit} leading to a host")
+    headers = [
+        *_browser_headers(submission, run.page.url, url),
+        *((name, run.text(value)) for name, value in step.headers.items()),
+    ]
+    outgoing = Outgoing(submission.method, url, headers, submission.body or b"", submission.content_type)
+    return await run.send(step, outgoing, deadline)
+
+
+def _browser_headers(submission: Submission, page: httpx.URL, target: httpx.URL) -> list[tuple[str, str]]:
+    """Origin of what changes something, and Referer by the browsers' default: the whole address only within a site,
+    and none at all from https to http."""
+    origin = f"{page.scheme}://{page.netloc.decode('ascii')}"
+    headers = [("Origin", origin)] if submission.method != "GET" else []
+    if page.scheme == target.scheme and host_of(page) == host_of(target):
+        headers.append(("Referer", str(page)))
+    elif not (page.scheme == "https" and target.scheme == "http"):
+        headers.append(("Referer", f"{origin}/"))
+    return headers

@@ -1,0 +1,38 @@
+from incident.core.routing import CONSOLE, Route, channels_for
+from incident.core.services import ServiceMap
+from probes.labels import parse_matcher
+
+TREE = (
+    Route(
+        (parse_matcher('severity=~"SEV1|SEV2"'),),
+        ("phone",),
+        (
+            Route((parse_matcher('service="payment"'),), ("phone", "bank")),
+            Route((parse_matcher('service="login"'),), ()),
+        ),
+    ),
+    Route((parse_matcher('team!=""'),), ("team",)),
+)
+
+
+def test_the_first_route_that_matches_wins() -> None:
+    assert channels_for(TREE, {"severity": "SEV1", "service": "cart", "team": "a"}) == ("phone",)
+    assert channels_for(TREE, {"severity": "SEV3", "team": "a"}) == ("team",)
+
+
+def test_a_nested_route_refines_and_inherits_what_it_does_not_say() -> None:
+    assert channels_for(TREE, {"severity": "SEV2", "service": "payment"}) == ("phone", "bank")
+    assert channels_for(TREE, {"severity": "SEV2", "service": "login"}) == ("phone",)
+
+
+def test_what_no_route_claims_is_shown_on_the_console() -> None:
+    assert channels_for(TREE, {"severity": "SEV4"}) == (CONSOLE,)
+    assert channels_for((), {}) == (CONSOLE,)
+
+
+def test_needs_reach_through_and_a_circle_ends() -> None:
+    services = ServiceMap({"a": ["b"], "b": ["c"], "c": ["a"], "d": []})
+    assert services.needs("a", "c")
+    assert not services.needs("a", "a")
+    assert not services.needs("a", "d")
+    assert not services.needs("unknown", "a")

@@ -1,0 +1,162 @@
+import asyncio
+import time
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from incident.core.decide import decide as real_decide
+from incident.core.decide import decide_time as real_decide_time
+from incident.daemon import engine
+from incident.desk import Desk
+from incident.settings import Settings
+from incident.store.tables import incidents as incident_table
+from probes.alert import Alert
+from tests.incident.conftest import RESPONDER, SHOP, START, Clock, firing, over
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_one_poisonous_alert_is_set_aside_and_the_others_are_decided_on(
+    desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decide(alerts: Any, draft: Any, policy: Any) -> Any:
+        if any(alert.service == "login" for alert in alerts):
+            raise ZeroDivisionError("a defect")
+        return real_decide(alerts, draft, policy)
+
+    monkeypatch.setattr("incident.daemon.engine.decide", decide)
+    await desk.intake([firing("payment"), firing("login"), firing("catalog")], "prober")
+    await desk.cycle(clock())
+    assert {incident.service for incident in await desk.incidents()} == {"payment", "catalog"}
+    assert (await desk.metrics()).alerts["aside"] == 1
+    monkeypatch.undo()
+    await desk.intake([firing("login")], "prober")  # its source sends it again, and the defect is mended
+    await desk.cycle(clock())
+    assert {incident.service for incident in await desk.incidents()} == {"payment", "catalog", "login"}
+    assert (await desk.metrics()).alerts["aside"] == 0
+
+
+async def test_one_incident_that_time_breaks_does_not_keep_the_others_from_their_time(
+    desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decide_time(incident: Any, draft: Any, policy: Any) -> None:
+        if incident.number == 1:
+            raise ZeroDivisionError("a defect")
+        real_decide_time(incident, draft, policy)
+        draft.add(incident.number, "note", "time passed")
+
+    monkeypatch.setattr("incident.daemon.engine.decide_time", decide_time)
+    for title in ("One", "Two"):
+        await desk.perform("open", None, RESPONDER, {"title": title})
+    await desk.cycle(clock())
+    assert "time passed" not in [event.text for event in await desk.timeline(1)]
+    assert "time passed" in [event.text for event in await desk.timeline(2)]
+
+
+async def spoil_the_cache(desk: Desk) -> None:
+    await desk.database.write(lambda connection: connection.execute(update(incident_table).values(state={"x": 1})))
+
+
+async def test_an_unreadable_cache_is_read_from_the_events_instead(desk: Desk, clock: Clock) -> None:
+    await desk.intake([firing("payment")], "prober")
+    await desk.cycle(clock())
+    before = await desk.incident(1)
+    await desk.database.write(
+        lambda connection: connection.execute(update(incident_table).values(state={"x": 1})) and None
+    )
+    assert await desk.incident(1) == before
+
+
+async def test_the_cache_can_be_rebuilt_from_the_events(desk: Desk, clock: Clock) -> None:
+    alert = firing("payment")
+    await desk.intake([alert, firing("checkout"), firing("login")], "prober")
+    await desk.cycle(clock())
+    await desk.perform("ack", 1, RESPONDER)
+    await desk.perform("update", 1, RESPONDER, {"text": "On it", "public": True, "status": "identified"})
+    await desk.intake([over(alert, clock.forward(minutes=1))], "prober")
+    await desk.cycle(clock())
+    await desk.perform("resolve", 2, RESPONDER)
+    before = await desk.incidents()
+    await desk.database.write(
+        lambda connection: connection.execute(update(incident_table).values(state={"x": 1})) and None
+    )
+    assert await desk.rebuild() == 2
+    assert await desk.incidents() == before
+
+
+async def test_a_clock_set_back_neither_reorders_a_timeline_nor_loses_a_timer(tmp_path: Path, clock: Clock) -> None:
+    settings = Settings.model_validate({**SHOP, "incidents": {"auto_resolve": "30m"}})
+    desk = Desk(f"sqlite:///{tmp_path / 'a.db'}", settings, clock)
+    await desk.start()
+    alert = firing("payment")
+    await desk.intake([alert], "prober")
+    await desk.cycle(clock())
+    await desk.intake([over(alert, clock.forward(minutes=1))], "prober")
+    await desk.cycle(clock())
+    clock.now -= timedelta(hours=2)
+    await desk.perform("note", 1, RESPONDER, {"text": "the clock was set back"})
+    await desk.cycle(clock())
+    timeline = await desk.timeline(1)
+    assert [event.seq for event in timeline] == list(range(1, len(timeline) + 1))
+    assert timeline[-1].text == "the clock was set back"
+    await desk.cycle(clock.forward(hours=2, minutes=30))
+    assert not (await desk.incident(1)).open
+    figures = (await desk.metrics()).times["acknowledge"]
+    assert figures.total >= 0
+    await desk.close()
+
+
+async def test_hostile_labels_are_kept_to_the_letter_and_shown_tame(desk: Desk, clock: Clock) -> None:
+    nasty = "'; DROP TABLE events;--\x1b[2J\r\n<!channel><script>\u202e\x00"
+    alert = Alert(
+        {"alertname": nasty, "service": "payment", "x": nasty}, START, START + timedelta(minutes=5), {"summary": nasty}
+    )
+    await desk.intake([alert], "prober")
+    await desk.cycle(clock())
+    [kept] = await desk.alerts()
+    assert kept.labels["x"] == nasty
+    title = (await desk.incident(1)).title
+    assert title.startswith("'; DROP TABLE events;--")
+    assert not [character for character in title if not character.isprintable()]
+    assert not [c for event in await desk.timeline(1) for c in event.text if not c.isprintable()]
+
+
+async def test_a_storm_gives_one_incident_and_one_page_a_root_service(tmp_path: Path, clock: Clock) -> None:
+    services: dict[str, Any] = {f"root{n}": {"title": "r"} for n in range(10)}
+    services |= {f"leaf{n}": {"title": "l", "needs": [f"root{n % 10}"]} for n in range(40)}
+    settings = Settings.model_validate({"shop": {"name": "Shop"}, "services": services})
+    desk = Desk(f"sqlite:///{tmp_path / 'a.db'}", settings, clock)
+    await desk.start()
+    names = sorted(services)
+    alerts = [firing(names[n % 50], clock(), f"Alert{n}") for n in range(10_000)]
+    started = time.process_time()
+    for start in range(0, len(alerts), 64):
+        await desk.intake(alerts[start : start + 64], "prometheus")
+        if start % 640 == 0:
+            await desk.cycle(clock())
+    await desk.cycle(clock())
+    taken = time.process_time() - started
+    found = await desk.incidents(open_only=True)
+    pages = Counter(row["incident"] for row in await desk.deliveries(limit=10_000) if row["kind"] == "page")
+    assert len(found) <= 10
+    assert max(pages.values()) == 1
+    assert sum(len(incident.alerts) for incident in found) == 10_000
+    assert max(incident.seq for incident in found) < 60
+    assert taken < 20, f"{taken:.1f} s of CPU"  # about 2 s on an idle machine
+    await desk.close()
+
+
+async def test_the_engine_wakes_at_once_when_an_alert_comes_in(desk: Desk, clock: Clock) -> None:
+    running = asyncio.create_task(engine.run(desk))
+    await asyncio.sleep(0.1)
+    seen = desk.changes
+    await desk.intake([firing("payment")], "prober")
+    async with asyncio.timeout(5):
+        while not await desk.incidents():
+            seen = await desk.wait_change(seen, 1)
+    running.cancel()
+    await asyncio.wait([running])
