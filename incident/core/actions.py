@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from incident import cadence
+from incident.core import cadence
 from incident.core.actor import Actor, Role
 from incident.core.alerts import UNASSIGNED, readable
 from incident.core.decide import Policy, add_runbooks

@@ -32,7 +32,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from incident import cadence
+from incident.core import cadence
 
 FIRING, ENDED, STALE = "firing", "ended", "stale"
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
