@@ -16,7 +16,7 @@ from drills.demo import workspace
 from drills.demo.screen import PlainScreen, Screen, screen
 from drills.errors import DrillsError
 from drills.loading import load_file
-from drills.practice.launch import SHOP, Practice
+from drills.practice.launch import SHOP, Practice, end
 from drills.practice.serving import bind
 from drills.report import print_scorecard
 from drills.scorecard import Scorecard
@@ -154,7 +154,8 @@ async def _shopwatch(folder: Path, port: int, shop: str) -> AsyncIterator[Client
     try:
         yield await _ready(process, port, log)
     finally:
-        await asyncio.to_thread(_end, process)
+        process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(end, process, ENDS_WITHIN)
 
 
 def _have_a_state_folder(instead: Path) -> None:
@@ -189,14 +190,3 @@ async def _ready(process: subprocess.Popen[bytes], port: int, log: Path) -> Clie
             return client
         await asyncio.sleep(0.05)
     raise DemoFailed(f"Shopwatch did not answer within {READY_WITHIN:g} s; see {log}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(ENDS_WITHIN)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
