@@ -41,6 +41,10 @@ def parse_after(value: Any) -> After:
     return after
 
 
+def _none_word(value: object) -> object:
+    return None if value == "none" else value
+
+
 class AlertRule(Keys):
     """When runs become an alert. `confirm`: seconds until the next run after a failed one, 0 waits for the interval."""
 
@@ -48,7 +52,7 @@ class AlertRule(Keys):
     clear: int = Field(default=2, ge=1, le=100)
     confirm: Duration = 3.0
     severity: Severity = "SEV2"
-    degraded: Severity | None = None
+    degraded: Annotated[Severity | None, BeforeValidator(_none_word)] = None
 
 
 class TlsSettings(Keys):

@@ -43,6 +43,7 @@ def test_defaults_are_as_documented() -> None:
     assert (found.timeout, found.mutates, found.steps[0].poll, found.steps[0].follow) == (30.0, "none", 1.0, False)
     assert found.alert == AlertRule.model_validate({"after": "2 of 3", "clear": 2, "confirm": "3s", "severity": "SEV2"})
     assert found.alert.degraded is None
+    assert journey(alert={"degraded": "none"}).alert.degraded is None
 
 
 def test_a_step_is_named_after_what_it_does() -> None:
