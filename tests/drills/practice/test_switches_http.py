@@ -72,7 +72,7 @@ def takes_payments(shopper: Shopper) -> bool:
 def is_paid(shopper: Shopper) -> bool:
     shopper.buy()
     try:
-        shopper.becomes("Paid", within=1.5)
+        shopper.becomes("Paid", within=4)
     except AssertionError:
         assert shopper.order()["state"] == "Awaiting payment"
         return False
