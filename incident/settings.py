@@ -20,7 +20,7 @@ from pydantic import (
 from incident.references import references
 from probes.duration import Duration
 from probes.files.mistakes import Mistake, WorkspaceInvalid, errors
-from probes.files.settings import Day, Name, Positive, ShopSettings, Strict, TimeZone, Title, WebAddress
+from probes.files.settings import Day, Name, Positive, ShopSettings, Strict, TimeZone, Title, WebAddress, none_word
 from probes.files.workspace import Workspace
 from probes.labels import LabelMatcher, parse_matcher
 
@@ -83,10 +83,6 @@ def _matcher(text: object) -> LabelMatcher:
     if not isinstance(text, str):
         raise ValueError('should be a matcher such as severity="SEV1"')
     return parse_matcher(text)
-
-
-def _none_word(value: object) -> object:
-    return None if value == "none" else value
 
 
 def _like(pattern: str, what: str) -> AfterValidator:
@@ -229,7 +225,7 @@ class StatusPage(Strict):
 
 DurationOrNone = Annotated[
     Positive | None,
-    BeforeValidator(_none_word),
+    BeforeValidator(none_word),
     WithJsonSchema({"type": ["string", "null"], "examples": ["30m", "none"]}),
 ]
 

@@ -16,7 +16,7 @@ from drills.demo import workspace
 from drills.demo.screen import PlainScreen, Screen, screen
 from drills.errors import DrillsError
 from drills.loading import load_file
-from drills.practice.launch import SHOP, Practice, end
+from drills.practice.launch import SHOP, Practice, wait_for_end
 from drills.practice.serving import bind
 from drills.report import print_scorecard
 from drills.scorecard import Scorecard
@@ -155,7 +155,7 @@ async def _shopwatch(folder: Path, port: int, shop: str) -> AsyncIterator[Client
         yield await _ready(process, port, log)
     finally:
         process.send_signal(signal.SIGTERM)
-        await asyncio.to_thread(end, process, ENDS_WITHIN)
+        await asyncio.to_thread(wait_for_end, process, ENDS_WITHIN)
 
 
 def _have_a_state_folder(instead: Path) -> None:

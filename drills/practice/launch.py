@@ -119,7 +119,7 @@ class Practice:
         for process in self._processes.values():
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-        await asyncio.gather(*(asyncio.to_thread(end, process) for process in self._processes.values()))
+        await asyncio.gather(*(asyncio.to_thread(wait_for_end, process) for process in self._processes.values()))
         self._processes.clear()
 
     async def switch(self, name: str, value: object, lease: float | str | None = None) -> None:
@@ -131,7 +131,7 @@ class Practice:
         await clear_switches(self.urls["shop"], self.token)
 
 
-def end(process: subprocess.Popen[bytes], within: float = STOPS_WITHIN) -> None:
+def wait_for_end(process: subprocess.Popen[bytes], within: float = STOPS_WITHIN) -> None:
     """Waits until a process that was told to end has done so; after `within` seconds it is killed."""
     try:
         process.wait(within)

@@ -22,6 +22,11 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, hide_input_in_errors=True)
 
 
+def none_word(value: object) -> object:
+    """`none`, written where leaving the key out would do too."""
+    return None if value == "none" else value
+
+
 def zone(name: str) -> str:
     """The name of a time zone that this machine knows. Raises ValueError."""
     try:

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSc
 
 from probes.duration import Duration, format_duration
 from probes.files.mistakes import Loc, Wrong, raise_all
+from probes.files.settings import none_word
 from probes.language.checks import AnyHost, BaseUrl, HeaderName, LabelName, Text, VariableName
 from probes.language.keys import Keys
 from probes.language.kinds import Step
@@ -41,10 +42,6 @@ def parse_after(value: Any) -> After:
     return after
 
 
-def _none_word(value: object) -> object:
-    return None if value == "none" else value
-
-
 class AlertRule(Keys):
     """When runs become an alert. `confirm`: seconds until the next run after a failed one, 0 waits for the interval."""
 
@@ -52,7 +49,7 @@ class AlertRule(Keys):
     clear: int = Field(default=2, ge=1, le=100)
     confirm: Duration = 3.0
     severity: Severity = "SEV2"
-    degraded: Annotated[Severity | None, BeforeValidator(_none_word)] = None
+    degraded: Annotated[Severity | None, BeforeValidator(none_word)] = None
 
 
 class TlsSettings(Keys):
