@@ -65,6 +65,9 @@ def test_an_incident_is_worked_on_from_the_terminal(shopwatch: Run) -> None:
 
 def test_short_forms_do_what_the_long_ones_do(shopwatch: Run) -> None:
     number = opened(shopwatch)
+    end = time.monotonic() + 10
+    while "Paged" not in shopwatch("timeline", number).stdout:  # the outbox writes into the timeline too
+        assert time.monotonic() < end, "nobody was paged"
     assert shopwatch("ack", number).stdout == shopwatch("incident", "ack", number).stdout
     assert shopwatch("timeline", number).stdout == shopwatch("incident", "timeline", number).stdout
 
