@@ -1,0 +1,12 @@
+"""What people add to an incident's record."""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

@@ -1,0 +1,12 @@
+"""What intakes from other systems keep."""
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
