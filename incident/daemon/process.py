@@ -26,6 +26,8 @@ from incident.desk import Desk
 from incident.errors import IncidentError
 from incident.settings import load_settings
 from incident.store.database import sqlite_url
+from incident.watching import WATCHERS
+from incident.watching import run as watch
 from incident.web.app import create_app
 from incident.web.protocol import BoundedProtocol
 from probes.errors import ProbesError
@@ -116,7 +118,8 @@ async def serve(
             with left_token(host, sock.getsockname()[1], secret):
                 async with asyncio.TaskGroup() as group:
                     web = group.create_task(server.serve(sockets=[sock]))
-                    core = [group.create_task(work) for work in (engine.run(desk), Outbox(desk, channels).run())]
+                    parts = (engine.run(desk), Outbox(desk, channels).run(), watch(desk, WATCHERS))
+                    core = [group.create_task(work) for work in parts]
                     supervised = group.create_task(prober.run())
                     on_ready(Ready(url, workspace.dir, secret, desk))
                     log.info("ready", url=url, workspace=str(workspace.dir))

@@ -71,6 +71,13 @@ def active(connection: Connection, now: datetime) -> list[StoredAlert]:
     return [_alert(row) for row in connection.execute(query)]
 
 
+def not_over(connection: Connection, source: str, alertnames: Iterable[str]) -> list[StoredAlert]:
+    """Of this source and these names: what fires or has gone stale."""
+    query = select(alerts).where(alerts.c.source == source, alerts.c.state != RESOLVED)
+    names = frozenset(alertnames)
+    return [alert for row in connection.execute(query) if (alert := _alert(row)).labels.get("alertname") in names]
+
+
 def expire(connection: Connection, now: datetime, listening_since: datetime) -> None:
     """Those whose end has passed without a word from their source are stale from now on.
 

@@ -1,0 +1,11 @@
+"""What Shopwatch watches itself: places that fall silent, and whatever else only the incident side can see.
+
+One file a watcher, one line each in `WATCHERS`. A watcher says what is wrong at this moment, all of it each time; the
+runner takes that in as alerts of the source `shopwatch`, and ends those that are no longer said.
+"""
+
+from incident.watching.runner import SOURCE, Watcher, run, watch_once
+
+WATCHERS: tuple[Watcher, ...] = ()
+
+__all__ = ["SOURCE", "WATCHERS", "Watcher", "run", "watch_once"]
