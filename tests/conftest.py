@@ -3,11 +3,15 @@
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.postgresql import Server
 
 settings.register_profile("shopwatch", deadline=None)  # how long an example takes depends on what else runs here
 settings.load_profile("shopwatch")
@@ -18,6 +22,15 @@ _WANTS = "this machine has no "
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> "Iterator[Server]":
+    """A server of this worker's own, begun when the first test asks for it. Mark that test `needs("postgresql")`."""
+    from tests.postgresql import serving
+
+    with serving() as server:
+        yield server
 
 
 def _programs(*names: str) -> bool:

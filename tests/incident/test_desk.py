@@ -8,7 +8,7 @@ from incident.desk import Desk
 from incident.errors import Conflict, NotAllowed, NotFound, PartlyRefused, Refused, StoreUnavailable
 from incident.settings import Settings
 from probes.alert import Alert
-from tests.incident.conftest import RESPONDER, START, VIEWER, Clock, firing, over
+from tests.incident.conftest import ONLY_SQLITE, RESPONDER, START, VIEWER, Clock, firing, over
 
 pytestmark = pytest.mark.anyio
 
@@ -198,6 +198,7 @@ async def test_a_token_opens_the_door_until_it_is_revoked(desk: Desk) -> None:
     assert secret not in str(await desk.tokens())
 
 
+@ONLY_SQLITE
 async def test_two_processes_cannot_share_one_file(desk: Desk, settings: Settings) -> None:
     second = Desk(str(desk.database.url), settings)
     with pytest.raises(StoreUnavailable, match="another Shopwatch is running"):

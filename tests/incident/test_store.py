@@ -18,14 +18,14 @@ from incident.settings import Settings
 from incident.store import incidents as incident_store
 from incident.store.database import Database
 from incident.store.tables import channel_refs, metadata
-from tests.incident.conftest import RESPONDER, START, Clock, firing
+from tests.incident.conftest import ONLY_SQLITE, RESPONDER, START, Clock, firing
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(f"sqlite:///{tmp_path / 'kept' / 'shopwatch.db'}")
+def database(database_url: str) -> Iterator[Database]:
+    made = Database(database_url)
     made.open()
     yield made
     made.close()
@@ -38,11 +38,13 @@ async def test_the_migrations_make_the_tables_that_the_program_uses(database: Da
     assert await database.read(differences) == []
 
 
+@ONLY_SQLITE
 async def test_the_file_is_for_its_owner_alone(database: Database, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "kept" / "shopwatch.db").stat().st_mode) == 0o600
 
 
+@ONLY_SQLITE
 async def test_every_commit_is_synced_to_the_disk(database: Database) -> None:
     def pragmas(connection: Connection) -> tuple[object, object]:
         return connection.execute(text("PRAGMA synchronous")).scalar(), connection.execute(
@@ -110,6 +112,7 @@ async def test_two_who_append_the_same_event_are_told_apart(database: Database) 
     assert [event.text for event in events] == ["One", "first"]
 
 
+@ONLY_SQLITE
 async def test_a_full_disk_refuses_what_comes_keeps_what_is_there_and_recovers(desk: Desk, clock: Clock) -> None:
     await desk.intake([firing("payment")], "prober")
 
