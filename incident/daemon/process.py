@@ -21,6 +21,7 @@ from incident.core.actor import Actor, Kind, Role
 from incident.daemon import engine, logs
 from incident.daemon.listening import announce, bind, left_token, sole_daemon, url_of
 from incident.daemon.outbox import Outbox
+from incident.daemon.prober_line import ProberLine
 from incident.daemon.supervisor import Supervisor
 from incident.desk import Desk
 from incident.errors import IncidentError
@@ -112,8 +113,9 @@ async def serve(
         await desk.start()
         channels = build_channels(settings, desk)
         try:
-            server = _server(await create_app(desk, settings, workspace.dir))
-            prober = _prober(workspace, url, desk, environment)
+            line = ProberLine()
+            server = _server(await create_app(desk, settings, workspace.dir, line))
+            prober = _prober(workspace, url, desk, environment, line)
             secret = desk.lend_token(Actor(_account(), Role.ADMIN))
             with left_token(host, sock.getsockname()[1], secret):
                 async with asyncio.TaskGroup() as group:
@@ -170,10 +172,12 @@ def _listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
         yield sock, url_of(host, sock.getsockname()[1])
 
 
-def _prober(workspace: Workspace, url: str, desk: Desk, environment: Mapping[str, str] | None) -> Supervisor:
+def _prober(
+    workspace: Workspace, url: str, desk: Desk, environment: Mapping[str, str] | None, line: ProberLine
+) -> Supervisor:
     token = desk.lend_token(Actor("prober", Role.VIEWER, Kind.SOURCE))
     command = [sys.executable, "-P", "-m", "probes", "-w", str(workspace.dir), "--report-to", url, "--supervised"]
-    return Supervisor("prober", command, {**(environment or os.environ), "SHOPWATCH_TOKEN": token})
+    return Supervisor("prober", command, {**(environment or os.environ), "SHOPWATCH_TOKEN": token}, line=line)
 
 
 def _allow_many_connections() -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from incident.daemon.prober_line import ProberLine
+
 log = structlog.get_logger("supervisor")
 
 
@@ -22,10 +24,15 @@ class Patience:
 
 class Supervisor:
     """`command` is started with a pipe as its standard input, which closes when this process is gone (see
-    probes.lifeline), and writes to our standard error."""
+    probes.lifeline), and writes to our standard error. With a `line` it is given an end of that, as `--control FD`."""
 
     def __init__(
-        self, name: str, command: Sequence[str], env: Mapping[str, str], patience: Patience | None = None
+        self,
+        name: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        patience: Patience | None = None,
+        line: ProberLine | None = None,
     ) -> None:
         self.name = name
         self.command = list(command)
@@ -33,6 +40,7 @@ class Supervisor:
         self.patience = patience or Patience()
         self.pid: int | None = None
         self.starts = 0
+        self.line = line
         self.sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def run(self) -> None:
@@ -51,9 +59,7 @@ class Supervisor:
     async def _once(self) -> str:
         """One life of the child; how it ended, in words."""
         try:
-            child = await asyncio.create_subprocess_exec(
-                *self.command, stdin=asyncio.subprocess.PIPE, stdout=2, env=self.env, start_new_session=True
-            )
+            child = await self._start()
         except OSError as error:
             return f"cannot be started: {error}"
         self.pid = child.pid
@@ -63,8 +69,27 @@ class Supervisor:
             code = await child.wait()
         finally:
             await self._end(child)
+            if self.line is not None:
+                self.line.close()
             self.pid = None
         return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        if self.line is None:
+            return await self._spawn(())
+        with await self.line.hand_down() as theirs:
+            return await self._spawn((theirs.fileno(),), "--control", str(theirs.fileno()))
+
+    async def _spawn(self, handed_down: Sequence[int], *more: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *self.command,
+            *more,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=2,
+            env=self.env,
+            start_new_session=True,
+            pass_fds=handed_down,
+        )
 
     async def _end(self, child: asyncio.subprocess.Process) -> None:
         if child.returncode is None:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from incident.daemon.prober_line import ProberLine
 from incident.desk import Desk
 from incident.errors import Conflict, IncidentError, NotAllowed, NotFound, StoreFull, StoreUnavailable
 from incident.settings import Settings
@@ -22,6 +23,7 @@ from incident.web.callers import Callers
 from incident.web.gate import Gate
 from incident.web.guards import Names
 from incident.web.metrics import Metrics
+from incident.web.on_demand import OnDemandRuns
 from incident.web.status import StatusPage
 from probes import __version__
 
@@ -35,8 +37,10 @@ _STATUSES: tuple[tuple[type[IncidentError], int], ...] = (
 )
 
 
-async def create_app(desk: Desk, settings: Settings, folder: Path | None = None) -> Gate:
-    """`desk` has been started. `folder` is the workspace, for the status page's logo."""
+async def create_app(
+    desk: Desk, settings: Settings, folder: Path | None = None, line: ProberLine | None = None
+) -> Gate:
+    """`desk` has been started. `folder` is the workspace, for the status page's logo; `line` leads to the prober."""
     callers = Callers(desk)
     await callers.refresh()
     metrics = Metrics(desk)
@@ -49,7 +53,7 @@ async def create_app(desk: Desk, settings: Settings, folder: Path | None = None)
         redirect_slashes=False,
     )
     app.include_router(Api(desk, callers, desk.base_url, metrics.observe).router)
-    app.router.routes.extend(_plain_routes(desk, settings, folder, metrics))
+    app.router.routes.extend([*_plain_routes(desk, settings, folder, metrics), *OnDemandRuns(line).routes()])
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(IncidentError, _incident_error)

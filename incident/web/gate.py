@@ -26,6 +26,7 @@ BODY_SECONDS = 30.0  # a body that takes longer to arrive is cut off
 class Access(Enum):
     PUBLIC = auto()
     INTAKE = auto()  # loopback without a token, until a source token is configured
+    SCRAPE = auto()  # loopback without a token
     SIGNED = auto()  # the route checks a signature of its own
     TOKEN = auto()
 
@@ -41,7 +42,7 @@ _TOKEN = Rule(Access.TOKEN)
 _INTAKE = Rule(Access.INTAKE, 4096 * KIB)
 _EXACT = dict.fromkeys(
     ("/", "/zh", "/zh/", "/logo", "/favicon.ico", "/api/v2/summary.json", "/-/healthy", "/-/ready"), Rule(Access.PUBLIC)
-) | {"/api/v1/results": Rule(Access.TOKEN, 16_384 * KIB), "/v2/enqueue": _INTAKE}
+) | {"/api/v1/results": Rule(Access.TOKEN, 16_384 * KIB), "/probe": Rule(Access.SCRAPE), "/v2/enqueue": _INTAKE}
 _ALERTMANAGER = ("alerts", "silences", "silence", "status", "receivers")
 _PREFIXES = [(f"/api/{version}/{name}", _INTAKE) for version in ("v1", "v2") for name in _ALERTMANAGER] + [
     ("/hooks", _INTAKE),
@@ -106,7 +107,8 @@ class Gate:
             if actor is None:
                 raise Refusal(401, "this token is unknown here, or was revoked")
             return actor
-        if rule.access is Access.INTAKE and self.callers.open_to_loopback and guards.is_loopback(peer, self.names):
+        open_here = rule.access is Access.SCRAPE or (rule.access is Access.INTAKE and self.callers.open_to_loopback)
+        if open_here and guards.is_loopback(peer, self.names):
             return self.callers.neighbour
         raise Refusal(401, "a token is needed: Authorization: Bearer TOKEN (see `shopwatch token create`)")
 

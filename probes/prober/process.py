@@ -8,6 +8,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import sys
 import threading
 import time
@@ -33,10 +34,13 @@ class CannotStart(ProbesError):
     """The prober's arguments or its place on disk do not allow it to start."""
 
 
-def main(folder: Path, *, report_to: str, location: str = "local", supervised: bool = False) -> int:
+def main(
+    folder: Path, *, report_to: str, location: str = "local", supervised: bool = False, control: int | None = None
+) -> int:
     """Runs the prober of this workspace until it is told to stop (SIGTERM, SIGINT). Returns the exit code.
 
-    `supervised`: standard input is a pipe from the parent, and the prober ends when it closes.
+    `supervised`: standard input is a pipe from the parent, and the prober ends when it closes. `control`: the file
+    descriptor of a socket on which runs on demand are asked for.
     """
     configure_log()
     try:
@@ -45,7 +49,7 @@ def main(folder: Path, *, report_to: str, location: str = "local", supervised: b
         workspace = load_workspace(folder)
         journeys, _ = workspace.journeys()
         with _sole(workspace, location):
-            asyncio.run(_serve(workspace, journeys, report_to, location, supervised))
+            asyncio.run(_serve(workspace, journeys, report_to, location, supervised=supervised, control=control))
     except ProbesError as error:
         for line in str(error).splitlines():
             log.error("the prober cannot start", problem=line)
@@ -59,8 +63,15 @@ def main(folder: Path, *, report_to: str, location: str = "local", supervised: b
 
 
 async def _serve(
-    workspace: Workspace, journeys: list[Journey], report_to: str, location: str, supervised: bool
+    workspace: Workspace,
+    journeys: list[Journey],
+    report_to: str,
+    location: str,
+    *,
+    supervised: bool,
+    control: int | None,
 ) -> None:
+    from probes.prober.on_demand import OnDemand
     from probes.prober.report import Reporter
     from probes.prober.rounds import Rounds
     from probes.result import Result
@@ -81,11 +92,16 @@ async def _serve(
     rounds = Rounds(journeys, run, reporter, _folder(workspace, location) / "state.json", location=location)
     if not journeys:
         log.warning("there are no journeys in this workspace's probes/ folder")
+    asked = None
+    if control is not None:
+        asked = asyncio.create_task(OnDemand(lambda: rounds.journeys, run).serve(socket.socket(fileno=control)))
     gc.collect()
     gc.freeze()  # journeys and modules live for ever: the collector need not walk them again
     try:
         await rounds.serve(stop)
     finally:
+        if asked is not None:
+            asked.cancel()
         await context.aclose()
 
 

@@ -6,7 +6,7 @@ after it.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -16,6 +16,7 @@ import structlog
 from probes.alert import Alert
 from probes.language.journey import Journey
 from probes.prober import memory
+from probes.prober.changes import Changes, compare
 from probes.prober.report import Reporter
 from probes.prober.rules import RESEND, JourneyState, due, judge
 from probes.prober.schedule import Schedule
@@ -53,8 +54,14 @@ class Rounds:
         self._remembered = memory.load(memory_file)
         self._forget_the_removed()
         self._runs: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()  # runs of journeys that were taken out meanwhile
         self._fresh: list[Alert] = []
         self._alarm = asyncio.Event()
+
+    @property
+    def journeys(self) -> Mapping[str, Journey]:
+        """Those that run now, by name."""
+        return self._journeys
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then everything has ended and is on disk. Raises what broke inside, if anything did."""
@@ -85,13 +92,33 @@ class Rounds:
                 log.warning("a journey was removed while its alert was firing", journey=name)
         self._remembered.last_runs = {n: t for n, t in self._remembered.last_runs.items() if n in self._journeys}
 
+    def replace(self, journeys: Iterable[Journey]) -> Changes:
+        """From now on these run. What stays keeps its place in the schedule and its alert; a run that is under way ends
+        by the old definition."""
+        new = {journey.name: journey for journey in journeys}
+        changes = compare(self._journeys, new)
+        self._journeys = new
+        self._forget_the_removed()
+        for name in changes.removed:
+            self._schedule.remove(name)
+        self._ending |= {task for task in self._runs if task.get_name() in changes.removed}
+        for name in changes.added:
+            self._schedule.add(name, new[name].every)
+        for name in changes.paced:
+            self._schedule.change(name, new[name].every)
+        return changes
+
     def _start(self, name: str, lag: float) -> None:
+        if any(task.get_name() == name for task in self._ending):  # it was taken out and is back, and still runs
+            self._schedule.finished(name)
+            return
         task = asyncio.create_task(self._run(self._journeys[name], lag), name=name)
         self._runs.add(task)
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._runs.discard(task)
+        self._ending.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a result could not be judged", journey=task.get_name(), exc_info=error)
 
@@ -101,7 +128,8 @@ class Rounds:
         try:
             result = await self._guarded(journey)
             result.lag_s = round(lag, 6)
-            sooner = self._judge(journey, result)
+            if asyncio.current_task() not in self._ending:
+                sooner = self._judge(journey, result)
         finally:
             self._schedule.finished(journey.name, sooner)
 
