@@ -1,5 +1,4 @@
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -89,11 +88,11 @@ async def test_a_source_that_goes_silent_is_no_recovery(desk: Desk, clock: Clock
     assert (await kinds(desk, 1))[-1] == "alert_stale"
 
 
-async def test_it_resolves_by_itself_after_the_time_that_the_workspace_says(tmp_path: Path, clock: Clock) -> None:
+async def test_it_resolves_by_itself_after_the_time_that_the_workspace_says(database_url: str, clock: Clock) -> None:
     from tests.incident.conftest import SHOP
 
     settings = Settings.model_validate({**SHOP, "incidents": {"auto_resolve": "30m"}})
-    desk = Desk(f"sqlite:///{tmp_path / 'a.db'}", settings, clock)
+    desk = Desk(database_url, settings, clock)
     await desk.start()
     try:
         alert = firing("payment")

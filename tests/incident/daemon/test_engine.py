@@ -2,7 +2,6 @@ import asyncio
 import time
 from collections import Counter
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,9 +87,9 @@ async def test_the_cache_can_be_rebuilt_from_the_events(desk: Desk, clock: Clock
     assert await desk.incidents() == before
 
 
-async def test_a_clock_set_back_neither_reorders_a_timeline_nor_loses_a_timer(tmp_path: Path, clock: Clock) -> None:
+async def test_a_clock_set_back_neither_reorders_a_timeline_nor_loses_a_timer(database_url: str, clock: Clock) -> None:
     settings = Settings.model_validate({**SHOP, "incidents": {"auto_resolve": "30m"}})
-    desk = Desk(f"sqlite:///{tmp_path / 'a.db'}", settings, clock)
+    desk = Desk(database_url, settings, clock)
     await desk.start()
     alert = firing("payment")
     await desk.intake([alert], "prober")
@@ -125,11 +124,11 @@ async def test_hostile_labels_are_kept_to_the_letter_and_shown_tame(desk: Desk, 
     assert not [c for event in await desk.timeline(1) for c in event.text if not c.isprintable()]
 
 
-async def test_a_storm_gives_one_incident_and_one_page_a_root_service(tmp_path: Path, clock: Clock) -> None:
+async def test_a_storm_gives_one_incident_and_one_page_a_root_service(database_url: str, clock: Clock) -> None:
     services: dict[str, Any] = {f"root{n}": {"title": "r"} for n in range(10)}
     services |= {f"leaf{n}": {"title": "l", "needs": [f"root{n % 10}"]} for n in range(40)}
     settings = Settings.model_validate({"shop": {"name": "Shop"}, "services": services})
-    desk = Desk(f"sqlite:///{tmp_path / 'a.db'}", settings, clock)
+    desk = Desk(database_url, settings, clock)
     await desk.start()
     names = sorted(services)
     alerts = [firing(names[n % 50], clock(), f"Alert{n}") for n in range(10_000)]

@@ -2,7 +2,6 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,12 +29,10 @@ def receiver() -> Iterator[Receiver]:
 
 @asynccontextmanager
 async def a_desk(
-    tmp_path: Path, clock: Clock, channels: dict[str, Any]
+    database_url: str, clock: Clock, channels: dict[str, Any]
 ) -> AsyncIterator[tuple[Desk, dict[str, Channel]]]:
     shop = {**SHOP, "channels": channels, "routes": [{"channels": list(channels)}]}
-    desk = Desk(
-        f"sqlite:///{tmp_path / 'shopwatch.db'}", Settings.model_validate(shop), clock, base_url="http://shop.test"
-    )
+    desk = Desk(database_url, Settings.model_validate(shop), clock, base_url="http://shop.test")
     await desk.start()
     built = build_channels(desk.settings, desk)
     try:
@@ -50,9 +47,12 @@ async def states(desk: Desk) -> list[str]:
 
 
 async def test_a_webhook_gets_the_page_and_the_updates_in_order_and_signed(
-    tmp_path: Path, clock: Clock, receiver: Receiver
+    database_url: str, clock: Clock, receiver: Receiver
 ) -> None:
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": receiver.url, "secret": "s3cret-key"}}) as (desk, channels):
+    async with a_desk(database_url, clock, {"hook": {"webhook": receiver.url, "secret": "s3cret-key"}}) as (
+        desk,
+        channels,
+    ):
         await desk.intake([firing("payment")], "prober")
         await desk.cycle(clock())
         await desk.perform("ack", 1, RESPONDER)
@@ -74,8 +74,8 @@ async def test_a_webhook_gets_the_page_and_the_updates_in_order_and_signed(
     assert page.headers["X-Shopwatch-Signature"].startswith("v1=")
 
 
-async def test_a_delivered_page_is_on_the_timeline(tmp_path: Path, clock: Clock, receiver: Receiver) -> None:
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
+async def test_a_delivered_page_is_on_the_timeline(database_url: str, clock: Clock, receiver: Receiver) -> None:
+    async with a_desk(database_url, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
         await desk.perform("open", None, RESPONDER, {"title": "Odd prices"})
         await Outbox(desk, channels).drain()
         assert (await desk.timeline(1))[-1].data == {"channel": "hook", "key": receiver.keys[0]}
@@ -83,10 +83,10 @@ async def test_a_delivered_page_is_on_the_timeline(tmp_path: Path, clock: Clock,
 
 
 async def test_a_failed_delivery_is_tried_again_with_the_same_key_after_a_pause(
-    tmp_path: Path, clock: Clock, receiver: Receiver
+    database_url: str, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.answers = [(503, {})]
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
+    async with a_desk(database_url, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
         await desk.perform("open", None, RESPONDER, {"title": "Odd prices"})
         await Outbox(desk, channels).drain()
         await Outbox(desk, channels).drain()
@@ -98,9 +98,9 @@ async def test_a_failed_delivery_is_tried_again_with_the_same_key_after_a_pause(
     assert receiver.keys[0] == receiver.keys[1]
 
 
-async def test_the_other_side_may_ask_for_a_longer_pause(tmp_path: Path, clock: Clock, receiver: Receiver) -> None:
+async def test_the_other_side_may_ask_for_a_longer_pause(database_url: str, clock: Clock, receiver: Receiver) -> None:
     receiver.answers = [(429, {"Retry-After": "120"})]
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
+    async with a_desk(database_url, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
         await desk.perform("open", None, RESPONDER, {"title": "Odd prices"})
         await Outbox(desk, channels).drain()
         clock.forward(seconds=119)
@@ -112,26 +112,26 @@ async def test_the_other_side_may_ask_for_a_longer_pause(tmp_path: Path, clock: 
 
 
 async def test_what_can_never_arrive_is_given_up_and_said_on_the_timeline(
-    tmp_path: Path, clock: Clock, receiver: Receiver
+    database_url: str, clock: Clock, receiver: Receiver
 ) -> None:
     receiver.answers = [(410, {})]
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
+    async with a_desk(database_url, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
         await desk.perform("open", None, RESPONDER, {"title": "Odd prices"})
         await Outbox(desk, channels).drain()
         assert (await desk.timeline(1))[-1].text == "The page to hook was given up: answered 410"
 
 
-async def test_no_redirect_is_followed(tmp_path: Path, clock: Clock, receiver: Receiver) -> None:
+async def test_no_redirect_is_followed(database_url: str, clock: Clock, receiver: Receiver) -> None:
     receiver.answers = [(302, {"Location": receiver.url})]
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
+    async with a_desk(database_url, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
         await desk.perform("open", None, RESPONDER, {"title": "Odd prices"})
         await Outbox(desk, channels).drain()
         assert "a redirect: these are not followed" in (await desk.timeline(1))[-1].text
     assert len(receiver.received) == 1
 
 
-async def test_a_kind_of_channel_that_cannot_be_spoken_fails_loudly(tmp_path: Path, clock: Clock) -> None:
-    async with a_desk(tmp_path, clock, {"sms": {"apprise": "mailto://user:pass@shop.example"}}) as (desk, channels):
+async def test_a_kind_of_channel_that_cannot_be_spoken_fails_loudly(database_url: str, clock: Clock) -> None:
+    async with a_desk(database_url, clock, {"sms": {"apprise": "mailto://user:pass@shop.example"}}) as (desk, channels):
         await desk.perform("open", None, RESPONDER, {"title": "Odd prices"})
         await Outbox(desk, channels).drain()
         assert "cannot send by apprise" in (await desk.timeline(1))[-1].text
@@ -153,8 +153,8 @@ class Flaky:
         return
 
 
-async def test_one_incident_that_waits_holds_up_only_itself(tmp_path: Path, clock: Clock) -> None:
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": "http://127.0.0.1:9/"}}) as (desk, _):
+async def test_one_incident_that_waits_holds_up_only_itself(database_url: str, clock: Clock) -> None:
+    async with a_desk(database_url, clock, {"hook": {"webhook": "http://127.0.0.1:9/"}}) as (desk, _):
         flaky = Flaky(1)
         await desk.perform("open", None, RESPONDER, {"title": "One"})
         await desk.perform("ack", 1, RESPONDER)
@@ -167,8 +167,8 @@ async def test_one_incident_that_waits_holds_up_only_itself(tmp_path: Path, cloc
         assert flaky.taken == ["2-1-hook", "1-1-hook", "1-2-hook"]
 
 
-async def test_a_clock_set_back_does_not_make_a_retry_wait_for_it(tmp_path: Path, clock: Clock) -> None:
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": "http://127.0.0.1:9/"}}) as (desk, _):
+async def test_a_clock_set_back_does_not_make_a_retry_wait_for_it(database_url: str, clock: Clock) -> None:
+    async with a_desk(database_url, clock, {"hook": {"webhook": "http://127.0.0.1:9/"}}) as (desk, _):
         flaky = Flaky(1)
         await desk.perform("open", None, RESPONDER, {"title": "One"})
         await Outbox(desk, {"hook": flaky}).drain()
@@ -179,9 +179,9 @@ async def test_a_clock_set_back_does_not_make_a_retry_wait_for_it(tmp_path: Path
 
 
 async def test_a_delivery_that_cannot_be_read_or_belongs_to_nothing_holds_up_no_channel(
-    tmp_path: Path, clock: Clock
+    database_url: str, clock: Clock
 ) -> None:
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": "http://127.0.0.1:9/"}}) as (desk, _):
+    async with a_desk(database_url, clock, {"hook": {"webhook": "http://127.0.0.1:9/"}}) as (desk, _):
         for title in ("One", "Two", "Three"):
             await desk.perform("open", None, RESPONDER, {"title": title})
 
@@ -197,8 +197,8 @@ async def test_a_delivery_that_cannot_be_read_or_belongs_to_nothing_holds_up_no_
         assert await states(desk) == ["failed", "delivered", "delivered"]
 
 
-async def test_pages_go_before_updates(tmp_path: Path, clock: Clock) -> None:
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": "http://127.0.0.1:9/"}}) as (desk, _):
+async def test_pages_go_before_updates(database_url: str, clock: Clock) -> None:
+    async with a_desk(database_url, clock, {"hook": {"webhook": "http://127.0.0.1:9/"}}) as (desk, _):
         flaky = Flaky()
         await desk.perform("open", None, RESPONDER, {"title": "One"})
         await Outbox(desk, {"hook": flaky}).drain()
@@ -208,8 +208,8 @@ async def test_pages_go_before_updates(tmp_path: Path, clock: Clock) -> None:
         assert flaky.taken[1:] == ["2-1-hook", "1-3-hook"]
 
 
-async def test_what_was_being_sent_when_the_process_died_is_sent_again(tmp_path: Path, clock: Clock) -> None:
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": "http://127.0.0.1:9/"}}) as (desk, _):
+async def test_what_was_being_sent_when_the_process_died_is_sent_again(database_url: str, clock: Clock) -> None:
+    async with a_desk(database_url, clock, {"hook": {"webhook": "http://127.0.0.1:9/"}}) as (desk, _):
         await desk.perform("open", None, RESPONDER, {"title": "One"})
         outgoing = Outbox(desk, {"hook": Flaky()})
         assert await outgoing._dispatch.claim("hook") is not None
@@ -220,9 +220,9 @@ async def test_what_was_being_sent_when_the_process_died_is_sent_again(tmp_path:
 
 
 async def test_a_running_outbox_sends_at_once_and_ends_when_told(
-    tmp_path: Path, clock: Clock, receiver: Receiver
+    database_url: str, clock: Clock, receiver: Receiver
 ) -> None:
-    async with a_desk(tmp_path, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
+    async with a_desk(database_url, clock, {"hook": {"webhook": receiver.url}}) as (desk, channels):
         running = asyncio.create_task(Outbox(desk, channels).run())
         await asyncio.sleep(0.1)
         receiver.delay = 0.2
