@@ -32,9 +32,9 @@ Look = Callable[["Desk", datetime], Awaitable[Sequence[Alert]]]
 
 @dataclass(frozen=True)
 class Watcher:
-    """`look` returns all that is wrong now; `starts_at` matters, `ends_at` does not. It may raise: what fired then stays
-    for a while, and goes stale where the watcher does not recover. `alertnames`: all that it ever raises, and nobody
-    else does: an alert of such a name that `look` no longer returns is over. `every`: seconds between looks."""
+    """`look` returns all that is wrong now; `starts_at` matters, `ends_at` does not. It may raise: what fired then
+    stays for a while, and goes stale where the watcher does not recover. `alertnames`: all that it ever raises, and
+    nobody else does: an alert of such a name that `look` no longer returns is over. `every`: seconds between looks."""
 
     name: str
     alertnames: frozenset[str]

@@ -10,10 +10,10 @@ from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSc
 from probes.duration import Duration, format_duration
 from probes.files.mistakes import Loc, Wrong, raise_all
 from probes.files.settings import none_word
-from probes.language.checks import AnyHost, BaseUrl, HeaderName, LabelName, Text, VariableName
+from probes.language.calm import Flapping, Where, parse_flapping, parse_where
+from probes.language.checks import AnyHost, BaseUrl, HeaderName, LabelName, ProxyUrl, Text, VariableName
 from probes.language.keys import Keys
 from probes.language.kinds import Step
-from probes.language.kinds.base import Later
 from probes.language.templates import TemplateField, TreeField
 
 _MAYBE_ABSOLUTE = re.compile(r"\s*([a-z][a-z0-9+.-]*://|\{\{)", re.IGNORECASE)
@@ -50,6 +50,14 @@ class AlertRule(Keys):
     confirm: Duration = 3.0
     severity: Severity = "SEV2"
     degraded: Annotated[Severity | None, BeforeValidator(none_word)] = None
+    flapping: Annotated[
+        Flapping | None, BeforeValidator(parse_flapping), WithJsonSchema({"type": "string", "examples": ["3 in 30m"]})
+    ] = Flapping(3, 1800.0)
+    where: Annotated[
+        Where | None,
+        BeforeValidator(parse_where),
+        WithJsonSchema({"type": "string", "examples": ["2 of 3 locations"]}),
+    ] = None
 
 
 class TlsSettings(Keys):
@@ -94,7 +102,7 @@ class Journey(Keys):
     headers: dict[HeaderName, TemplateField] = Field(default_factory=dict)
     hosts: list[AnyHost] = Field(default_factory=list)
     tls: TlsSettings | None = None
-    proxy: Later = None
+    proxy: ProxyUrl | None = None
     vars: dict[VariableName, TreeField] = Field(default_factory=dict)
     steps: list[Step] = Field(min_length=1)
     cleanup: list[Step] = Field(default_factory=list)

@@ -82,6 +82,7 @@ def _state_to_json(state: JourneyState) -> dict[str, Any]:
         "degraded": None if state.degraded is None else _open_to_json(state.degraded),
         "elsewhere": None if state.elsewhere is None else [state.elsewhere[0], state.elsewhere[1].isoformat()],
         "over": [_over_to_json(over) for over in state.over],
+        "raised": [[kind, at.isoformat()] for kind, at in state.raised],
     }
 
 
@@ -90,6 +91,7 @@ def _open_to_json(alert: Open) -> dict[str, Any]:
         "labels": dict(alert.labels),
         "annotations": dict(alert.annotations),
         "starts_at": alert.starts_at.isoformat(),
+        "restless": None if alert.restless is None else alert.restless.isoformat(),
     }
 
 
@@ -111,6 +113,7 @@ def _state_from_json(data: Any) -> JourneyState:
         degraded=None if data["degraded"] is None else _open_from_json(data["degraded"]),
         elsewhere=None if elsewhere is None else (str(elsewhere[0]), _instant(elsewhere[1])),
         over=tuple(_over_from_json(over) for over in data["over"]),
+        raised=tuple((str(kind), _instant(at)) for kind, at in data.get("raised", ())),
     )
 
 
@@ -121,7 +124,13 @@ def _over_from_json(data: Any) -> Over:
 
 def _open_from_json(data: Any) -> Open:
     """`sent_at` is not kept: what fired before a restart is said again at once."""
-    return Open(_texts(data["labels"]), _texts(data["annotations"]), _instant(data["starts_at"]))
+    restless = data.get("restless")
+    return Open(
+        _texts(data["labels"]),
+        _texts(data["annotations"]),
+        _instant(data["starts_at"]),
+        restless=None if restless is None else _instant(restless),
+    )
 
 
 def _texts(data: Any) -> Mapping[str, str]:

@@ -1,7 +1,8 @@
 """Results in, alerts out. Pure: the history of one journey and the time of day are handed in, alerts are handed back.
 
 Down: `after` n of the last m runs were down. Degraded: as many were not up and the newest works, but slowly. While a
-journey is down it is not also degraded. An alert ends after `clear` runs in a row that are not of its kind.
+journey is down it is not also degraded. An alert ends after `clear` runs in a row that are not of its kind; one that
+was raised again and again lately (it flaps) only after a time without any run of its kind.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from probes.alert import Alert
+from probes.duration import format_duration
 from probes.result import Outcome, Result
 
 DOWN = "JourneyDown"
@@ -18,6 +20,7 @@ DEFAULT_SEVERITY = "SEV2"
 RESEND = timedelta(seconds=30)
 HOLD = 4  # an alert that is not repeated for this many resend periods has lost its source, as in Prometheus
 REPEATS_OF_THE_END = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))  # after the end itself
+CALM_SHARE = 3  # an alert that flaps ends after the n-th part of the rule's time without a failure
 _TICK = timedelta(milliseconds=1)
 
 
@@ -34,27 +37,38 @@ class AlertRule(Protocol):
     def severity(self) -> str | None: ...
     @property
     def degraded(self) -> str | None: ...
+    @property
+    def flapping(self) -> tuple[int, float] | None: ...
+    @property
+    def where(self) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The defaults of an `AlertRule`. `confirm` is in seconds; `degraded` None: slowness raises nothing."""
+    """The defaults of an `AlertRule`. `confirm` is in seconds; `degraded` None: slowness raises nothing; `flapping`: so
+    many times within so many seconds, or None; `where`: how many locations must agree, which the receiver judges."""
 
     after: tuple[int, int] = (2, 3)
     clear: int = 2
     confirm: float = 3.0
     severity: str | None = DEFAULT_SEVERITY
     degraded: str | None = None
+    flapping: tuple[int, float] | None = (3, 1800.0)
+    where: object = None
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """An alert that is firing. `sent_at`: when it was last handed out, None if it is due now."""
+    """An alert that is firing. `sent_at`: when it was last handed out, None if it is due now.
+
+    `restless`: it flaps, and this is when it was last seen failing; None while it does not flap.
+    """
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     starts_at: datetime
     sent_at: datetime | None = None
+    restless: datetime | None = None
 
     def alert(self, now: datetime, resend: timedelta) -> Alert:
         ends_at = now + HOLD * resend
@@ -88,7 +102,8 @@ class Run:
 class JourneyState:
     """All that the rules remember of a journey. `history`: oldest first, only as long as the rule looks back.
 
-    `elsewhere`: the last run, while down, failed in a step of this other service, since then.
+    `elsewhere`: the last run, while down, failed in a step of this other service, since then. `raised`: when alerts of
+    each kind began, as far back as the rule for flapping looks.
     """
 
     history: tuple[Run, ...] = ()
@@ -96,6 +111,7 @@ class JourneyState:
     degraded: Open | None = None
     elsewhere: tuple[str, datetime] | None = None
     over: tuple[Over, ...] = ()
+    raised: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def firing(self) -> tuple[Open, ...]:
@@ -104,18 +120,19 @@ class JourneyState:
     @property
     def quiet(self) -> bool:
         """Nothing here that a fresh state would not do as well."""
-        return not self.firing and not self.over and all(run.outcome is Outcome.UP for run in self.history)
+        return not (self.firing or self.over or self.raised) and all(run.outcome is Outcome.UP for run in self.history)
 
 
 def judge(
     rule: AlertRule, state: JourneyState, result: Result, now: datetime, *, resend: timedelta = RESEND
 ) -> tuple[JourneyState, list[Alert], float | None]:
     """The new state, the alerts to send now (firing ones first), and seconds until a confirming run, if one matters."""
-    before = state
+    before, state = state, _aged(rule, state, now)
     keep = max(rule.after[1], rule.clear)
     state = replace(state, history=(*state.history, Run(result.outcome, result.started_at))[-keep:])
     state = _judge_down(rule, state, result, now)
     state = _judge_degraded(rule, state, result, now)
+    state = _flapping(rule, state, result, now)
     fresh = [alert for alert in state.firing if alert.sent_at is None]
     alerts = [alert.alert(now, resend) for alert in fresh]
     alerts += [alert.alert(now) for alert in state.over if alert not in before.over]
@@ -147,7 +164,7 @@ def _judge_down(rule: AlertRule, state: JourneyState, result: Result, now: datet
     if len(failed) < rule.after[0]:
         return state
     labels = _labels(DOWN, rule.severity or DEFAULT_SEVERITY, result)
-    state = _raise(state, "down", labels, result, since=failed[0].at, now=now)
+    state = _raise(rule, state, "down", labels, result, since=failed[0].at, now=now)
     return _end(state, "degraded", now)  # after the raising, so that nobody sees a moment without an alert
 
 
@@ -155,19 +172,20 @@ def _still_down(rule: AlertRule, state: JourneyState, firing: Open, result: Resu
     if result.outcome is not Outcome.DOWN:
         state = replace(state, elsewhere=None)
         since = list(_after_the_last(Outcome.DOWN, state.history))
-        if len(since) < rule.clear:
+        if len(since) < rule.clear or _is_restless(rule, firing, now):
             return state
         return replace(_end(state, "down", now), history=tuple(since))
     labels = _labels(DOWN, rule.severity or DEFAULT_SEVERITY, result)
-    if labels == firing.labels:
-        return replace(state, down=replace(firing, annotations=_annotations(result)), elsewhere=None)
+    same_but_service = {**labels, "service": ""} == {**firing.labels, "service": ""}
+    if labels == firing.labels or (same_but_service and firing.restless is not None):
+        return replace(state, down=replace(firing, annotations=_annotations(rule, result)), elsewhere=None)
     first_seen = result.started_at
-    if {**labels, "service": ""} == {**firing.labels, "service": ""}:
+    if same_but_service:
         if state.elsewhere is None or state.elsewhere[0] != labels["service"]:
             return replace(state, elsewhere=(labels["service"], result.started_at))
         first_seen = state.elsewhere[1]
     state = replace(_end(state, "down", now), elsewhere=None)  # another service twice, or the file was edited
-    return _raise(state, "down", labels, result, since=first_seen, now=now)
+    return _raise(rule, state, "down", labels, result, since=first_seen, now=now)
 
 
 def _judge_degraded(rule: AlertRule, state: JourneyState, result: Result, now: datetime) -> JourneyState:
@@ -180,33 +198,78 @@ def _judge_degraded(rule: AlertRule, state: JourneyState, result: Result, now: d
     slow = [run for run in state.history[-rule.after[1] :] if run.outcome is not Outcome.UP]
     if len(slow) < rule.after[0]:
         return state
-    return _raise(state, "degraded", _labels(DEGRADED, str(rule.degraded), result), result, since=slow[0].at, now=now)
+    labels = _labels(DEGRADED, str(rule.degraded), result)
+    return _raise(rule, state, "degraded", labels, result, since=slow[0].at, now=now)
 
 
 def _still_degraded(rule: AlertRule, state: JourneyState, firing: Open, result: Result, now: datetime) -> JourneyState:
-    if not _wants_degraded(rule) or _trailing_up(state.history) >= rule.clear:
+    calm = _trailing_up(state.history) >= rule.clear and not _is_restless(rule, firing, now)
+    if not _wants_degraded(rule) or calm:
         return replace(_end(state, "degraded", now), history=state.history[-1:])
     if result.outcome is not Outcome.DEGRADED:
         return state
     labels = _labels(DEGRADED, str(rule.degraded), result)
     if {**labels, "service": ""} == {**firing.labels, "service": ""}:  # the slowest step wanders; the alert does not
-        return replace(state, degraded=replace(firing, annotations=_annotations(result)))
-    return _raise(_end(state, "degraded", now), "degraded", labels, result, since=result.started_at, now=now)
+        return replace(state, degraded=replace(firing, annotations=_annotations(rule, result)))
+    state = _end(state, "degraded", now)
+    return _raise(rule, state, "degraded", labels, result, since=result.started_at, now=now)
 
 
 def _wants_degraded(rule: AlertRule) -> bool:
     return rule.degraded is not None
 
 
+def _aged(rule: AlertRule, state: JourneyState, now: datetime) -> JourneyState:
+    """Forgets what was raised too long ago to matter, or in the future: the clock was set back."""
+    seconds = 0.0 if rule.flapping is None else rule.flapping[1]
+    raised = tuple((kind, at) for kind, at in state.raised if 0 <= (now - at).total_seconds() < seconds)
+    return state if raised == state.raised else replace(state, raised=raised)
+
+
+def _flapping(rule: AlertRule, state: JourneyState, result: Result, now: datetime) -> JourneyState:
+    """Marks an alert that was raised too often lately, and keeps in mind when it was last seen failing."""
+    if rule.flapping is None:
+        return state
+    times, seconds = rule.flapping
+    failing = {"down": result.outcome is Outcome.DOWN, "degraded": result.outcome is not Outcome.UP}
+    for kind, firing in (("down", state.down), ("degraded", state.degraded)):
+        if firing is None:
+            continue
+        restless = firing.restless
+        if restless is None and sum(raised == kind for raised, _ in state.raised) < times:
+            continue
+        if restless is None or failing[kind]:
+            restless = now
+        lately, calm = format_duration(seconds), format_duration(round(seconds / CALM_SHARE, 3))
+        said = f"raised {times} times within {lately}; it ends after {calm} without a failure"
+        kept = replace(firing, restless=restless, annotations={**firing.annotations, "flapping": said})
+        state = replace(state, **{kind: kept})  # type: ignore[arg-type]
+    return state
+
+
+def _is_restless(rule: AlertRule, firing: Open, now: datetime) -> bool:
+    if rule.flapping is None or firing.restless is None:
+        return False
+    return 0 <= (now - firing.restless).total_seconds() < rule.flapping[1] / CALM_SHARE
+
+
 def _raise(
-    state: JourneyState, kind: str, labels: Mapping[str, str], result: Result, *, since: datetime, now: datetime
+    rule: AlertRule,
+    state: JourneyState,
+    kind: str,
+    labels: Mapping[str, str],
+    result: Result,
+    *,
+    since: datetime,
+    now: datetime,
 ) -> JourneyState:
     """An alert that comes back after its end is a new one: it must not start inside the old one's time."""
     ends = [ended.ends_at for ended in state.over if ended.labels == labels]
     starts_at = max([min(since, now), *(end + _TICK for end in ends)])
-    firing = Open(labels, _annotations(result), starts_at)
+    firing = Open(labels, _annotations(rule, result), starts_at)
     over = tuple(ended for ended in state.over if ended.labels != labels)
-    return replace(state, **{kind: firing}, over=over)  # type: ignore[arg-type]
+    raised = state.raised if rule.flapping is None else (*state.raised, (kind, now))
+    return replace(state, **{kind: firing}, over=over, raised=raised)  # type: ignore[arg-type]
 
 
 def _end(state: JourneyState, kind: str, now: datetime) -> JourneyState:
@@ -258,10 +321,12 @@ def _labels(name: str, severity: str, result: Result) -> dict[str, str]:
     return {key: value for key, value in labels.items() if value}  # to Alertmanager an empty label is none
 
 
-def _annotations(result: Result) -> dict[str, str]:
+def _annotations(rule: AlertRule, result: Result) -> dict[str, str]:
     failed = result.failed
+    where = "" if rule.where is None else str(rule.where)
     if failed is None:
-        return {"summary": f"{result.journey} is {result.outcome}", "run": result.run_id}
+        plain = {"summary": f"{result.journey} is {result.outcome}", "run": result.run_id, "where": where}
+        return {key: text for key, text in plain.items() if text}
     reason = str(failed.reason) if failed.reason else ""
     what = f"{result.journey} is {result.outcome} at “{failed.name}”" + (f": {reason}" if reason else "")
     texts = {
@@ -273,5 +338,6 @@ def _annotations(result: Result) -> dict[str, str]:
         "run": result.run_id,
         "runbook": result.labels.get("runbook"),
         "curl": failed.curl,
+        "where": where,
     }
     return {key: text for key, text in texts.items() if text}

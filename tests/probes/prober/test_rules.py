@@ -240,7 +240,7 @@ def test_an_end_is_repeated_three_times_within_fifteen_minutes_and_then_forgotte
         repeats += [(second, alert.ends_at) for alert in alerts]
     assert repeats == [(second, history.now) for second in (60, 300, 900)]
     assert state.over == ()
-    assert state.quiet
+    assert replace(state, raised=()).quiet
 
 
 def test_an_end_is_no_longer_repeated_once_the_same_alert_fires_again() -> None:
@@ -300,3 +300,62 @@ def test_after_enough_good_runs_nothing_fires_and_nothing_hurries(runs: str, cal
     history = History(Rule(after=(2, 3), clear=2, degraded="SEV3")).run(runs).run("u" * calm)
     assert history.state.firing == ()
     assert history.hurry[-1] is None
+
+
+def stormy(rule: Rule, spell: str, times: int) -> History:
+    return History(rule).run(spell * times)
+
+
+def test_an_alert_that_comes_and_goes_is_one_alert_that_says_so() -> None:
+    history = stormy(Rule(), "DDuu", 6)
+    began = [said for said in history.said if said[3] == "fires"]
+    assert [minute for minute, *_ in began] == [2, 6, 10]  # and from then on it stays
+    assert history.state.down is not None
+    text = history.state.down.annotations["flapping"]
+    assert text == "raised 3 times within 30m; it ends after 10m without a failure"
+
+
+def test_an_alert_that_flapped_ends_once_it_has_been_calm() -> None:
+    history = stormy(Rule(), "DDuu", 4).run("u" * 20)
+    assert history.said[-1] == (24, DOWN, "payment", "ends")  # the last failure was in minute 14
+    assert history.state.down is None
+
+
+def test_a_journey_that_flapped_and_stays_slow_is_not_down_for_ever() -> None:
+    history = stormy(Rule(degraded="SEV4"), "DDuu", 4).run("s" * 20)
+    assert history.state.down is None
+    assert history.state.degraded is not None
+
+
+def test_an_alert_that_flaps_does_not_move_from_service_to_service() -> None:
+    history = stormy(Rule(), "DDuu", 3).run("DD", service="checkout").run("DD", service="payment")
+    assert len([said for said in history.said if said[3] == "fires"]) == 3
+    assert {service for _, _, service, _ in history.said} == {"payment"}
+
+
+def test_flapping_is_not_looked_for_where_the_rule_says_none() -> None:
+    history = stormy(Rule(flapping=None), "DDuu", 6)
+    assert len([said for said in history.said if said[3] == "fires"]) == 6
+
+
+def test_the_annotation_where_says_how_many_locations_must_agree() -> None:
+    [alert] = History(Rule(where="2 of 3")).run("DD").alerts
+    assert alert.annotations["where"] == "2 of 3"
+
+
+@given(st.text("uDDs", min_size=1, max_size=150))
+def test_whatever_happens_few_alerts_begin_within_a_window_and_calm_ends_them(runs: str) -> None:
+    rule = Rule(degraded="SEV4", flapping=(3, 1800.0))
+    history = History(rule).run(runs)
+    for name in (DOWN, DEGRADED):
+        began = [minute for minute, alertname, _, word in history.said if alertname == name and word == "fires"]
+        for first in began:
+            assert sum(first <= minute < first + 30 for minute in began) <= 5  # 3, and one after each time of calm
+    assert history.run("u" * 12).state.firing == ()
+
+
+@given(st.text("uDs", max_size=60), st.integers(-7200, 7200))
+def test_a_clock_that_is_set_ends_every_alert_in_the_end(runs: str, seconds: int) -> None:
+    history = History(Rule(degraded="SEV4")).run(runs)
+    history.now += timedelta(seconds=seconds)
+    assert history.run("u" * 12).state.firing == ()
