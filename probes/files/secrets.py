@@ -63,10 +63,12 @@ def mentions(text: str) -> Iterator[tuple[str, str | None]]:
 
 @dataclass
 class Environment:
-    """The variables that files may name; remembers the value of each secret that it handed out, for masking."""
+    """The variables that files may name; remembers the value of each secret that it handed out, for masking, and
+    which files (`NAME_FILE`) it looked for values in."""
 
     variables: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     secrets: dict[str, str] = field(default_factory=dict)
+    files: set[Path] = field(default_factory=set)
 
     def resolve(self, data: Any, report: Callable[..., None] | None = None, loc: Loc = ()) -> Any:
         """The data with every `${…}` in its values replaced by `Text`; keys stay. What is wrong goes to `report`.
@@ -131,6 +133,7 @@ class Environment:
 
     def _from_file(self, name: str, report: Callable[..., None], loc: Loc, written: str) -> str:
         path = self.variables[f"{name}_FILE"]
+        self.files.add(Path(path))
         try:
             with Path(path).open("rb") as file:
                 value = file.read(_FILE_LIMIT).decode().rstrip("\r\n")

@@ -43,13 +43,25 @@ def main(
     descriptor of a socket on which runs on demand are asked for.
     """
     configure_log()
+    early = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: early.set())  # one that comes before we are ready is not to end us
     try:
         if not _LOCATION.fullmatch(location):
             raise CannotStart(f"--location {location!r}: letters, digits, `_`, `.` and `-`, at most 63 of them")
         workspace = load_workspace(folder)
         journeys, _ = workspace.journeys()
         with _sole(workspace, location):
-            asyncio.run(_serve(workspace, journeys, report_to, location, supervised=supervised, control=control))
+            asyncio.run(
+                _serve(
+                    workspace,
+                    journeys,
+                    report_to,
+                    location,
+                    supervised=supervised,
+                    control=control,
+                    reload_early=early,
+                )
+            )
     except ProbesError as error:
         for line in str(error).splitlines():
             log.error("the prober cannot start", problem=line)
@@ -70,8 +82,10 @@ async def _serve(
     *,
     supervised: bool,
     control: int | None,
+    reload_early: threading.Event,
 ) -> None:
     from probes.prober.on_demand import OnDemand
+    from probes.prober.reload import Masks, Reloading, token_of
     from probes.prober.report import Reporter
     from probes.prober.rounds import Rounds
     from probes.result import Result
@@ -81,15 +95,24 @@ async def _serve(
     stop = asyncio.Event()
     _stop_when_told(stop, supervised)
     _allow_many_connections()
-    token = str(workspace.env.resolve("${SHOPWATCH_TOKEN:-}")) or None
-    configure_log(workspace.env.masker())
-    reporter = Reporter(report_to, token, workspace.state / "spool" / location)
+    reporter = Reporter(report_to, token_of(workspace), workspace.state / "spool" / location)
     context = RunContext(workspace.state, workspace.env)
+    masks = Masks(workspace.env.secrets)
+    configure_log(masks)
 
     async def run(journey: Journey) -> Result:
-        return await run_journey(journey, context, location=location)
+        return await run_journey(journey, reloading.context, location=location)
+
+    def reloaded(workspace: Workspace) -> None:
+        reporter.use_token(token_of(workspace))
+        masks.use(workspace.env.secrets)
 
     rounds = Rounds(journeys, run, reporter, _folder(workspace, location) / "state.json", location=location)
+    reloading = Reloading(workspace, rounds, context, reloaded)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
+    if reload_early.is_set():
+        reloading.ask()
+    helper = asyncio.create_task(reloading.serve(watch=not supervised))
     if not journeys:
         log.warning("there are no journeys in this workspace's probes/ folder")
     asked = None
@@ -100,6 +123,7 @@ async def _serve(
     try:
         await rounds.serve(stop)
     finally:
+        helper.cancel()
         if asked is not None:
             asked.cancel()
         await context.aclose()

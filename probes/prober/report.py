@@ -65,8 +65,7 @@ class Reporter:
     def __init__(self, url: str, token: str | None, folder: Path, *, patience: Patience | None = None) -> None:
         self._base = _checked(url)
         self._headers = {"Content-Type": "application/json"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
+        self.use_token(token)
         self._patience = patience or Patience()
         self._unsent: set[tuple[str, datetime]] = set()
         self._results: list[bytes] = []
@@ -74,6 +73,12 @@ class Reporter:
         limits = Limits(disk=64 << 20)
         self._alert_queue = _Queue("alerts", ALERTS_PATH, Spool(folder / "alerts", log.error, limits), folder, _refresh)
         self._result_queue = _Queue("results", RESULTS_PATH, Spool(folder / "results", log.error), folder, _as_it_is)
+
+    def use_token(self, token: str | None) -> None:
+        """From the next request on."""
+        self._headers.pop("Authorization", None)
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     async def alerts(self, alerts: Sequence[Alert], now: datetime) -> None:
         """Durable on return. Alerts that fire need no repetition here while they still wait in the spool."""
@@ -123,7 +128,7 @@ class Reporter:
 
     async def _send_all(self, queue: "_Queue") -> None:
         """With our own transport: the usual one imports its second event loop, in the middle of ours."""
-        async with httpx.AsyncClient(transport=Transport(), headers=self._headers, trust_env=False) as client:
+        async with httpx.AsyncClient(transport=Transport(), trust_env=False) as client:
             await self._send(client, queue)
 
     async def _send(self, client: httpx.AsyncClient, queue: "_Queue") -> None:
@@ -187,7 +192,7 @@ class Reporter:
         try:
             async with (
                 asyncio.timeout(self._patience.request + 1.0),
-                client.stream("POST", url, content=body, extensions=deadline) as response,
+                client.stream("POST", url, content=body, headers=self._headers, extensions=deadline) as response,
             ):
                 said = b""
                 async for chunk in response.aiter_raw():

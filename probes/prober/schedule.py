@@ -60,6 +60,13 @@ class Agenda:
         """A run that is under way goes on; `finished` will then do nothing."""
         self._entries.pop(name, None)
 
+    def change(self, name: str, every: float, now: float) -> None:
+        """Another interval. A run that is under way or about to be repeated soon is not touched by it."""
+        entry = self._entries[name]
+        entry.every = every
+        if not entry.running:
+            self._set(name, entry, min(entry.due, self._next_place(entry, now)))
+
     def pop_due(self, now: float) -> list[tuple[str, float]]:
         """Journeys to start now, each with how late (seconds) that is. They stay off the agenda until `finished`."""
         started = []
@@ -122,6 +129,13 @@ class Schedule:
     def add(self, name: str, every: float, *, last_run: float | None = None) -> None:
         self.agenda.add(name, every, self._loop.time(), last_run=last_run)
         self._arm()
+
+    def change(self, name: str, every: float) -> None:
+        self.agenda.change(name, every, self._loop.time())
+        self._arm()
+
+    def remove(self, name: str) -> None:
+        self.agenda.remove(name)
 
     def finished(self, name: str, sooner: float | None = None) -> None:
         self.agenda.finished(name, self._loop.time(), sooner)

@@ -42,7 +42,12 @@ class RunContext:
     def __post_init__(self) -> None:
         self.accounts = AccountPool(self.state / "accounts")
         self.ledger = Ledger(self.state / "ledger.jsonl")
-        self.run_key = str(self.environment.resolve(RUN_KEY))
+        self.use(self.environment)
+
+    def use(self, environment: Environment) -> None:
+        """Another environment, after a reload; accounts, ledger and resolver stay."""
+        self.environment = environment
+        self.run_key = str(environment.resolve(RUN_KEY))
 
     def transport(self, journey: Journey) -> httpx.AsyncBaseTransport:
         if self.transport_for is not None:
