@@ -233,6 +233,9 @@ class Matcher:
     def __repr__(self) -> str:
         return f"Matcher({self.source!r})"
 
+    def __reduce__(self) -> Any:
+        return type(self), (self.source,)
+
     def judge(self, value: Any, count: int, context: Mapping[str, Any], now: datetime) -> Mismatch | None:
         """`value`: the first node, or MISSING; `count`: how many nodes there are. None where all of it holds.
 

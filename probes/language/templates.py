@@ -47,10 +47,11 @@ class Template:
     `names`: what it needs from the context; `required`: those of them that it does not ask `is defined` or `default`.
     """
 
-    __slots__ = ("_render", "constant", "names", "required", "single", "source")
+    __slots__ = ("_given", "_render", "constant", "names", "required", "single", "source")
 
     def __init__(self, source: str) -> None:
         """Raises ValueError with a text for the user."""
+        self._given = source
         self.source = str(source)
         self.names: frozenset[str] = frozenset()
         self.required: frozenset[str] = frozenset()
@@ -62,6 +63,9 @@ class Template:
 
     def __repr__(self) -> str:
         return f"Template({self.source!r})"
+
+    def __reduce__(self) -> Any:
+        return compile_template, (self._given,)
 
     def render(self, context: Mapping[str, Any]) -> Any:
         """The value. Raises TemplateFailed."""
@@ -240,6 +244,9 @@ class Tree:
 
     def __repr__(self) -> str:
         return f"Tree({self.source!r})"
+
+    def __reduce__(self) -> Any:
+        return Tree, (self.source,)
 
     def render(self, context: Mapping[str, Any]) -> Any:
         """The value, as its own copy only where a template is in it. Raises TemplateFailed."""

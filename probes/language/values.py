@@ -22,6 +22,9 @@ class Missing:
     def __repr__(self) -> str:
         return "nothing"
 
+    def __reduce__(self) -> str:
+        return "MISSING"  # there is one of it in each process
+
     def __bool__(self) -> bool:
         return False
 

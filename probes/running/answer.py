@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from probes.pages.page import Page
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
-_HTML = ("text/html", "application/xhtml+xml")
+HTML = ("text/html", "application/xhtml+xml")
 
 
 class WrongEncoding(ValueError):
@@ -35,6 +35,7 @@ class Answer:
     content: bytes
     cookies: Mapping[str, str] = field(default_factory=dict)
     phases: dict[str, float] = field(default_factory=dict)
+    unshown: bool = False  # it is not to be read here, not even to show it
 
     @cached_property
     def content_type(self) -> str:
@@ -47,7 +48,7 @@ class Answer:
     @property
     def is_page(self) -> bool:
         """Whether a browser would show it as a page, from which forms can be submitted."""
-        return not self.is_redirect and self.content_type in _HTML
+        return not self.is_redirect and self.content_type in HTML
 
     @cached_property
     def charset(self) -> str | None:
@@ -76,7 +77,10 @@ class Answer:
         from probes.pages.page import Page
         from probes.pages.visible import visible
 
-        if self.content_type in _HTML and (seen := visible(Page(self.content, str(self.url), self.charset))):
+        if self.unshown:
+            return "a body"
+
+        if self.content_type in HTML and (seen := visible(Page(self.content, str(self.url), self.charset))):
             return seen
         return f"the body: {self.content.decode(self._codec or 'utf-8', 'replace').strip()}"
 

@@ -15,6 +15,7 @@ from probes.http.resolve import Resolver
 from probes.language.journey import Journey, TlsSettings
 from probes.running.accounts import AccountPool
 from probes.running.ledger import Ledger
+from probes.running.reading.readers import Readers
 
 RUN_KEY = "${SHOPWATCH_RUN_KEY:-}"
 
@@ -38,10 +39,12 @@ class RunContext:
     accounts: AccountPool = field(init=False)
     ledger: Ledger = field(init=False)
     run_key: str = field(init=False)
+    readers: Readers = field(init=False)
 
     def __post_init__(self) -> None:
         self.accounts = AccountPool(self.state / "accounts")
         self.ledger = Ledger(self.state / "ledger.jsonl")
+        self.readers = Readers()
         self.use(self.environment)
 
     def use(self, environment: Environment) -> None:
@@ -57,6 +60,7 @@ class RunContext:
         return Transport(resolver=self.resolver, ssl_context_for=partial(_context, journey))
 
     async def aclose(self) -> None:
+        self.readers.close()
         await self.resolver.aclose()
 
 

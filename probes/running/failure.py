@@ -1,5 +1,7 @@
 """How a step says that it failed."""
 
+from typing import Any
+
 from probes.errors import ProbesError
 from probes.result import Reason
 
@@ -15,3 +17,6 @@ class Failed(ProbesError):
         self.expected = expected
         self.seen = seen
         self.status = status
+
+    def __reduce__(self) -> Any:
+        return Failed, (self.reason, self.expected, self.seen, self.status)

@@ -11,14 +11,12 @@ from probes.language.journey import Journey
 from probes.language.kinds import Step as StepModel
 from probes.result import Outcome, Reason, Step
 from probes.running.accounts import NoFreeAccount
-from probes.running.answer import Answer
 from probes.running.evidence import tokens_in
 from probes.running.failure import Failed
-from probes.running.judge import Judge
 from probes.running.ledger import LedgerUnwritable
 from probes.running.making import recorded
+from probes.running.reading.looking import keep, look
 from probes.running.run import Run
-from probes.running.saves import save_all, save_what_is_there
 from probes.running.steps import PERFORM
 from probes.running.steps.check import is_true
 
@@ -86,22 +84,8 @@ async def _once(model: StepModel, run: Run, step: Step, deadline: float) -> None
         return
     seconds = loop.time() - started
     step.status = answer.status
-    try:
-        _judge(model, run, answer)
-    except ProbesError:
-        save_what_is_there(model, run, answer)
-        raise
-    save_all(model, run, answer)
+    keep(model, run, await look(model, run, answer, deadline))
     _judge_time(model, step, seconds)
-
-
-def _judge(model: StepModel, run: Run, answer: Answer) -> None:
-    judge = Judge(answer, run.values, run.context.now())
-    until = model.until
-    if model.expect is not None or until is None:
-        judge.judge(model.expect, any_status=until is not None and until.status is not None)
-    if until is not None:
-        judge.judge(until, any_status=model.expect is not None)
 
 
 def shown_time(seconds: float) -> str:

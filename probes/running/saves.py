@@ -1,8 +1,7 @@
-"""`save`: takes what a step keeps out of its answer."""
+"""`save`: finds in an answer what a step keeps of it."""
 
 from typing import Any
 
-from probes.language.kinds import Step
 from probes.language.saving import Save
 from probes.language.values import MISSING
 from probes.pages.page import attribute, text_of
@@ -11,7 +10,6 @@ from probes.result import Reason
 from probes.running.answer import Answer
 from probes.running.failure import Failed
 from probes.running.judge import find_json, read, select
-from probes.running.run import Run
 
 _REASONS = {
     "json": Reason.JSON,
@@ -23,35 +21,9 @@ _REASONS = {
 }
 
 
-def save_all(model: Step, run: Run, answer: Answer) -> None:
-    """Raises Failed for the first that is not there and has no default, once the others are saved."""
-    missing: Failed | None = None
-    for name, save in model.save.items():
-        try:
-            found = find(save, answer)
-        except Failed as error:
-            missing = missing or error
-            continue
-        if found is not MISSING:
-            run.keep(name, save, found)
-        elif save.has_default:
-            run.keep(name, save, None if save.default is None else run.render(save.default), found=False)
-        else:
-            expected = f"{_what(save)}, to save as {name}"
-            missing = missing or Failed(_REASONS[save.kind], expected, _seen(save, answer), answer.status)
-    if missing is not None:
-        raise missing
-
-
-def save_what_is_there(model: Step, run: Run, answer: Answer) -> None:
-    """For cleanup, after the step has failed: what cannot be found is passed over."""
-    for name, save in model.save.items():
-        try:
-            value = find(save, answer)
-        except Failed:  # the step has its reason already
-            continue
-        if value is not MISSING:
-            run.keep(name, save, value)
+def not_there(name: str, save: Save, answer: Answer) -> Failed:
+    """The failure of a step that was to save what is not there and has no default."""
+    return Failed(_REASONS[save.kind], f"{_what(save)}, to save as {name}", _seen(save, answer), answer.status)
 
 
 def find(save: Save, answer: Answer) -> Any:

@@ -3,11 +3,11 @@
 import httpx
 
 from probes.language.kinds import Step
-from probes.pages.forms import FormNotFound, Submission, find_form
-from probes.pages.markup import HostilePage
+from probes.pages.forms import Submission
 from probes.result import Reason
 from probes.running.answer import Answer
 from probes.running.failure import Failed
+from probes.running.reading.looking import fill
 from probes.running.run import Run
 from probes.running.session import Outgoing, host_of, parse_url
 
@@ -17,13 +17,7 @@ async def perform(step: Step, run: Run, deadline: float) -> Answer:
     if run.page is None:
         raise Failed(Reason.HTML, f"the form {step.submit}", "no HTML page was read before this step")
     fields = {name: run.render(tree) for name, tree in step.fields.items()}
-    try:
-        submission = find_form(run.page.page, step.submit).submit(fields, step.button)
-    except FormNotFound as error:
-        seen = f"{error}; in {run.page.shown}"
-        raise Failed(Reason.HTML, f"the form {step.submit}", seen, run.page.status) from None
-    except HostilePage as error:
-        raise Failed(Reason.HTML, f"the form {step.submit}", str(error), run.page.status) from None
+    submission = await fill(step, fields, run.page, run, deadline)
     try:
         url = parse_url(submission.url)
     except ValueError as error:
