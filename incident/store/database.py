@@ -3,19 +3,23 @@
 import asyncio
 import fcntl
 import os
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from incident.errors import StoreUnavailable
+from incident.errors import IncidentError, StoreFull, StoreUnavailable
+from incident.store.engines import is_sqlite, reading, writing
+from incident.store.health import Health
 from incident.store.writer import Writer, translated
 
 T = TypeVar("T")
 _READERS = 4
+_LEAST_FREE = 1 << 20  # bytes
 
 
 def sqlite_url(path: Path) -> str:
@@ -34,39 +38,41 @@ class Database:
             ) from None
         if self.url.drivername in ("postgresql", "postgres"):
             self.url = self.url.set(drivername="postgresql+psycopg")
-        self._path = Path(self.url.database) if self._sqlite and self.url.database else None
+        self._path = Path(self.url.database) if self.sole and self.url.database else None
+        self._health = Health()
         self._lock: IO[Any] | None = None
         self._engines: list[Engine] = []
         self._writer: Writer | None = None
         self._readers: ThreadPoolExecutor | None = None
 
-    def _create_engine(self, **options: Any) -> Engine:
-        try:
-            return create_engine(self.url, **options)
-        except (ArgumentError, ImportError):
-            shown = self.url.drivername
-            raise StoreUnavailable(
-                f"no driver for {shown!r} is installed here: use sqlite:// or postgresql://"
-            ) from None
+    @property
+    def sole(self) -> bool:
+        """No other process can be at work on this database."""
+        return is_sqlite(self.url)
 
     @property
-    def _sqlite(self) -> bool:
-        return self.url.get_backend_name() == "sqlite"
+    def trouble(self) -> IncidentError | None:
+        """Why it takes nothing in at present; None where it does."""
+        return self._health.trouble
 
     def open(self) -> None:
         """Creates or migrates the tables. Raises StoreUnavailable when another process holds the file."""
         from incident.store.migrate import migrate
 
-        if self._sqlite:
+        if self.sole:
             self._own_file()
-        write, read = self._engine("BEGIN IMMEDIATE"), self._engine("BEGIN")
-        self._engines = [write, read]
         try:
-            migrate(write)
+            write = writing(self.url)
+            self._engines = [write, reading(self.url)]
+            with write.begin() as connection:
+                migrate(connection)
         except DBAPIError as error:
             self.close()
             raise translated(error) from error
-        self._writer = Writer(write)
+        except StoreUnavailable:
+            self.close()
+            raise
+        self._writer = Writer(write, self._health, self._try_out)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="reader")
 
     def _own_file(self) -> None:
@@ -82,13 +88,15 @@ class Database:
             self._lock = None
             raise StoreUnavailable(f"another Shopwatch is running on {self._path}: stop it first") from None
 
-    def _engine(self, begin: str) -> Engine:
-        if not self._sqlite:
-            return self._create_engine(pool_pre_ping=True)
-        engine = self._create_engine(connect_args={"timeout": 10})
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-        return engine
+    def _try_out(self, connection: Connection) -> None:
+        """Changes something that nobody reads, to see whether the disk takes it."""
+        if self._path is None:
+            connection.exec_driver_sql("SELECT pg_current_xact_id()")
+            return
+        if shutil.disk_usage(self._path.parent).free < _LEAST_FREE:
+            raise StoreFull("the database's disk has less than a megabyte of room")
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA user_version={(version + 1) % 2**31}")
 
     def close(self) -> None:
         """Waits for what is being written."""
@@ -126,11 +134,3 @@ class Database:
                 return job(connection)
         except DBAPIError as error:
             raise translated(error) from error
-
-
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # the driver must not begin and commit on its own: savepoints would break
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()

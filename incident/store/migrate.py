@@ -1,10 +1,14 @@
-"""Brings the tables up to date at start."""
+"""Brings the tables up to date: at start, and by `shopwatch db migrate`."""
 
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from incident.errors import StoreUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -16,9 +20,31 @@ def config() -> Config:
     return found
 
 
-def migrate(engine: Engine) -> None:
-    """To the newest version, in one transaction. A database that is newer than the program is an error of alembic's."""
-    with engine.begin() as connection:
-        settings = config()
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, "head")
+def revision(connection: Connection) -> str | None:
+    """That of the tables; None where there are none yet."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str:
+    """The revision that this version of the program works with."""
+    return ScriptDirectory.from_config(config()).get_current_head() or ""
+
+
+def migrate(connection: Connection) -> tuple[str | None, str]:
+    """From the revision that the tables have to the newest, in the caller's transaction. Returns both.
+
+    Raises StoreUnavailable for a database of a newer version: what that has written would be misread.
+    """
+    before, after = revision(connection), newest()
+    if before == after:
+        return before, after
+    known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if before is not None and before not in known:
+        raise StoreUnavailable(
+            f"this database is of a newer Shopwatch (its revision is {before}, this version knows up to {after}): "
+            "install that version, or go back to a backup"
+        )
+    settings = config()
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, "head")
+    return before, after

@@ -7,12 +7,15 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
-from incident.errors import IncidentError, StoreFull, StoreUnavailable
+from incident.errors import IncidentError, Refused, StoreFull, StoreUnavailable
+from incident.store.health import Health
 
 T = TypeVar("T")
 _MOST = 256  # jobs in one transaction
+_TIMES = 4  # that a transaction is tried which lost against another one
+_LOST = frozenset({"40001", "40P01"})  # SQLSTATE: serialisation failure, deadlock
 _FULL = ("database or disk is full", "disk i/o error", "no space left", "could not extend file")
 
 
@@ -25,7 +28,13 @@ def translated(error: DBAPIError) -> IncidentError:
         words = str(cause.orig if isinstance(cause, DBAPIError) else cause)
         if any(sign in words.lower() for sign in _FULL):
             return StoreFull(f"the database's disk has no room: {words}")
-    return StoreUnavailable(f"the database does not work: {error.orig}")
+    if isinstance(error, DataError):  # a number too large, a text too long
+        return Refused(f"the database cannot hold this: {_first_line(error)}")
+    return StoreUnavailable(f"the database does not work: {_first_line(error)}")
+
+
+def _first_line(error: DBAPIError) -> str:
+    return (str(error.orig).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -53,8 +62,11 @@ class _Job:
 class Writer:
     """Runs jobs in the order in which they were handed in, each all or nothing; answers after the commit."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, health: Health, try_out: Callable[[Connection], None]) -> None:
+        """`try_out` changes something of no importance; it raises where that fails."""
         self._engine = engine
+        self._health = health
+        self._try_out = try_out
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
         self._thread.start()
@@ -90,22 +102,53 @@ class Writer:
     def _commit(self, group: list[_Job]) -> None:
         error: BaseException | None = None
         try:
-            with self._engine.begin() as connection:
-                for job in group:
-                    _attempt(job, connection)
+            self._transact(group)
         except DBAPIError as failed:
             error = translated(failed)
         except Exception as failed:  # noqa: BLE001 - handed to those who wait; the thread must live on
             error = failed
+        if isinstance(error, StoreFull | StoreUnavailable):
+            self._health.failed(error)
         for job in group:
             job.settle(error)
+        if error is None and self._health.worth_trying():
+            self._look_whether_it_works_again()
+
+    def _transact(self, group: list[_Job]) -> None:
+        """Where nothing can have been kept, tries again: after losing to another, or before anything was asked."""
+        for left in reversed(range(_TIMES)):
+            begun = False
+            try:
+                with self._engine.begin() as connection:
+                    begun = True
+                    for job in group:
+                        _attempt(job, connection)
+                return
+            except DBAPIError as failed:
+                stale = failed.connection_invalidated and not begun  # the server was started anew meanwhile
+                if not left or not (stale or getattr(failed.orig, "sqlstate", None) in _LOST):
+                    raise
+
+    def _look_whether_it_works_again(self) -> None:
+        try:
+            with self._engine.begin() as connection:
+                self._try_out(connection)
+        except DBAPIError as failed:
+            self._health.failed(translated(failed))
+        except IncidentError as failed:
+            self._health.failed(failed)
+        else:
+            self._health.well()
 
 
 def _attempt(job: _Job, connection: Connection) -> None:
     """Runs one job in a savepoint. Where the database itself fails, the group ends: SQLite may have rolled back."""
+    job.error = None
     try:
         with connection.begin_nested():
             job.value = job.run(connection)
+    except DataError as error:  # this job's own; the savepoint has kept the others
+        job.error = translated(error)
     except DBAPIError:
         raise
     except Exception as error:  # noqa: BLE001 - it belongs to whoever handed the job in

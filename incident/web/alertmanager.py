@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -32,9 +33,15 @@ class Alertmanager:
     def __init__(self, desk: Desk, settings: Settings, clock: Callable[[], datetime]) -> None:
         self.desk = desk
         self.clock = clock
+        self.started_at = clock()
+        self._use(settings)
+
+    def _use(self, settings: Settings) -> None:
         self.receivers = Receivers(settings)
         self.config = alertmanager_yaml(settings)
-        self.started_at = clock()
+
+    async def reload(self, settings: Settings) -> None:
+        self._use(settings)
 
     def routes(self) -> list[Route]:
         return [
@@ -60,7 +67,7 @@ class Alertmanager:
         except PartlyRefused as refused:
             problems.extend(refused.problems)
         except (StoreFull, StoreUnavailable) as error:
-            log.error("alerts not stored", error=str(error), alerts=len(alerts))
+            log.debug("alerts not stored", error=str(error), alerts=len(alerts))
             return JSONResponse(str(error), 503, NO_STORE)
         if problems:
             return JSONResponse("; ".join(problems), 400, NO_STORE)
@@ -97,10 +104,10 @@ class Alertmanager:
         query = request.query_params
         matchers = [_matcher(text) for text in query.getlist("filter")]
         wanted = compile_regex(query["receiver"]) if query.get("receiver") else None
-        if not _flag(query.get("active", "true")):
-            return []  # nothing is suppressed in this version
         chosen = []
-        for alert in sorted(await self.desk.alerts(), key=lambda alert: alert.fingerprint):
+        for alert in await self.desk.alerts():
+            if not _wanted(alert, query):
+                continue
             if matchers and not all_match(matchers, alert.labels):
                 continue
             receivers = self.receivers.of(alert)
@@ -142,6 +149,14 @@ def _matcher(text: str) -> LabelMatcher:
     if text.startswith("{") or text.endswith("}"):
         raise BadMatcher(f"unexpected open or close brace: {text}")
     return parse_matcher(text)
+
+
+def _wanted(alert: StoredAlert, query: QueryParams) -> bool:
+    if alert.muted is None:
+        return _flag(query.get("active", "true"))
+    silenced = alert.muted["silencedBy"] and not _flag(query.get("silenced", "true"))
+    inhibited = alert.muted["inhibitedBy"] and not _flag(query.get("inhibited", "true"))
+    return not (silenced or inhibited)
 
 
 def _flag(text: str) -> bool:

@@ -88,9 +88,11 @@ async def _healthy(request: Request) -> Response:
 
 def _ready(desk: Desk) -> Callable[[Request], Any]:
     async def ready(request: Request) -> Response:
-        """Ready means that the database answers."""
+        """Ready means that the database answers, and takes what it is given."""
         try:
             await desk.incidents(open_only=True)
+            if desk.database.trouble is not None:
+                raise desk.database.trouble
         except IncidentError as error:
             return PlainTextResponse(f"Shopwatch is not ready: {error}\n", 503, headers={"Cache-Control": "no-store"})
         return PlainTextResponse("Shopwatch is ready.\n", headers={"Cache-Control": "no-store"})
@@ -122,8 +124,8 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _incident_error(request: Request, error: Exception) -> Response:
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 400)
-    if status == 503:
-        log.error("request failed", path=request.url.path, error=str(error))
+    if status == 503:  # the store says once what the matter is; a flood of requests must not flood the log
+        log.debug("request failed", path=request.url.path, error=str(error))
     return _error(status, str(error), request.url.path)
 
 

@@ -1,0 +1,100 @@
+"""How SQLite and PostgreSQL are set up, so that the rest of the store need not know which it talks to.
+
+On both, one writes at a time and sees all that was committed before: on SQLite by BEGIN IMMEDIATE, on PostgreSQL by a
+lock that goes with the transaction. So what two processes decide never crosses.
+"""
+
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError
+
+from incident.errors import StoreUnavailable
+
+WRITING = 0x53686F70  # the key of PostgreSQL's lock, which is the database's own
+LOCK_WRITING = f"SELECT pg_advisory_xact_lock({WRITING})"
+_ANSWER_WITHIN = {  # seconds, milliseconds; a server that is gone without a word must not hold up intake for minutes
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 10_000,
+}
+_SESSION = {
+    "timezone": "UTC",
+    "lock_timeout": "10s",  # somebody else's process is stopped while it holds the lock
+    "idle_in_transaction_session_timeout": "30s",  # and so the server ends its transaction
+}
+
+
+def is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def writing(url: URL) -> Engine:
+    """Raises StoreUnavailable where no driver is installed."""
+    if is_sqlite(url):
+        return _sqlite(url, "BEGIN IMMEDIATE")
+    engine = _postgresql(url)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(LOCK_WRITING))
+    return engine
+
+
+def reading(url: URL) -> Engine:
+    """Each transaction sees the database as of one moment. Raises StoreUnavailable where no driver is installed."""
+    if is_sqlite(url):
+        return _sqlite(url, "BEGIN")
+    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    return _postgresql(url, pool_pre_ping=True, execution_options=options)
+
+
+def _sqlite(url: URL, begin: str) -> Engine:
+    engine = _create(url, connect_args={"timeout": 10})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin and commit on its own: savepoints would break
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _postgresql(url: URL, **options: Any) -> Engine:
+    session = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+    asked = url.query.get("options")
+    connect = {**_ANSWER_WITHIN, "options": f"{session} {asked}" if isinstance(asked, str) else session}
+    engine = _create(url, connect_args=connect, **options)
+    event.listen(engine, "connect", _set_up_postgresql)
+    return engine
+
+
+def _set_up_postgresql(connection: Any, _record: Any) -> None:
+    from psycopg.types.string import StrDumper
+
+    class Dumper(StrDumper):
+        """PostgreSQL's text cannot hold NUL or half a surrogate pair, which strangers' labels may: they are marked."""
+
+        oid = 0  # unknown: the statement says the type, as with psycopg's own default
+
+        def dump(self, obj: str) -> Any:
+            try:
+                return super().dump(obj.replace("\0", "\ufffd"))
+            except UnicodeEncodeError:
+                return super().dump(obj.encode(errors="replace").decode().replace("\0", "\ufffd"))
+
+    connection.adapters.register_dumper(str, Dumper)
+
+
+def _create(url: URL, **options: Any) -> Engine:
+    try:
+        return create_engine(url, **options)
+    except (ArgumentError, ImportError):
+        shown = url.drivername
+        cure = "pip install 'shopwatch[postgres]', or " if shown.startswith("postgresql") else ""
+        raise StoreUnavailable(
+            f"no driver for {shown!r} is installed here: {cure}use sqlite:// or postgresql://"
+        ) from None
