@@ -19,6 +19,7 @@ COMMANDS = {  # name: (module, attribute, one line of help)
     "runbook": ("runbooks.commands", "runbook", "Find and read runbooks."),
     "drill": ("drills.commands", "drill", "Break things on purpose and grade the response."),
     "token": ("incident.commands", "token", "Let people and alert sources in."),
+    "export": ("incident.observing.commands", "export", "Rules for Prometheus and a dashboard for Grafana."),
     "practice": ("drills.practice.command", "practice", "Start the practice shop alone, to try journeys on."),
 }
 

@@ -30,6 +30,7 @@ class OnDemand:
     ) -> None:
         self._journeys = journeys
         self._run = run
+        self._running = 0
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def serve(self, control: socket.socket) -> None:
@@ -63,9 +64,13 @@ class OnDemand:
             return {"refused": "unknown", "why": f"there is no journey {name!r}"}
         if journey.mutates != "none" and not question["any_depth"]:
             return {"refused": "depth", "why": f"{name!r} writes into the shop (mutates: {journey.mutates})"}
-        if len(self._under_way) > MOST:
+        if self._running >= MOST:
             return {"refused": "busy", "why": f"{MOST} runs are under way already"}
-        result = await self._run(_within(journey, float(question["timeout"])))
+        self._running += 1
+        try:
+            result = await self._run(_within(journey, float(question["timeout"])))
+        finally:
+            self._running -= 1
         return {"result": result.to_json()}
 
 
