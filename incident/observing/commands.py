@@ -9,7 +9,12 @@ FILES = {"rules": "prometheus-rules.yml", "dashboard": "grafana-dashboard.json"}
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def export() -> None:
-    """Print what other tools need to watch Shopwatch."""
+    """Print what other tools need to watch Shopwatch.
+
+    \b
+    Example:
+      shopwatch export rules > shopwatch.rules.yml
+    """
 
 
 @export.command()
