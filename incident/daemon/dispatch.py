@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection
@@ -17,42 +18,62 @@ log = structlog.get_logger("incident.daemon.dispatch")
 
 
 class Dispatch:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, lease_s: float) -> None:
+        """`lease_s`: seconds after which what was taken up and never settled may be taken up again, by anybody."""
         self._desk = desk
+        self._lease_s = lease_s
         self._database = desk.database
 
     async def recover(self, channels: Iterable[str]) -> None:
-        """After a start: what was being sent is due again; what is for a channel that is gone has failed."""
+        """After a start: what was being sent is due again; what is for a channel that is gone has failed.
+
+        Where other processes may be at work, what was being sent is due when the time of whoever took it up is over.
+        """
+        if self._database.sole:
+            await self._database.write(partial(store.release, now=self._desk.now()))
+        await self.give_up(channels)
+
+    async def give_up(self, channels: Iterable[str]) -> None:
+        """After a start or a reload: what waits for others than these channels has failed, for they are gone."""
         names = list(channels)
 
         def job(connection: Connection) -> None:
             now = self._desk.now()
-            for message in store.recover(connection, names, now):
+            for message in store.give_up(connection, names, now):
                 _tell(connection, message, FAILED, "the channel is no longer in shopwatch.yaml", now)
 
         await self._desk.write_retried(job)
 
     async def claim(self, channel: str) -> Claimed | None:
         """The channel's next delivery, now marked as being sent; None when none is due."""
-        now = self._desk.now()
-        if not await self._database.read(lambda connection: store.is_any_due(connection, channel, now)):
-            return None
-        return await self._database.write(lambda connection: store.claim(connection, channel, now))
+        while True:
+            now = self._desk.now()
+            chosen = await self._database.read(partial(store.next_due, channel=channel, now=now))
+            if chosen is None:
+                return None
+            if not await self._database.write(partial(store.take_up, chosen=chosen, now=now, lease_s=self._lease_s)):
+                continue
+            if isinstance(chosen, Claimed):
+                return chosen
+            log.error("delivery unreadable", channel=channel, delivery=chosen.id, problem=chosen.problem)
+            await self._database.write(
+                partial(store.finish, claimed=chosen, state=FAILED, now=now, error=chosen.problem)
+            )
 
     async def settle(self, claimed: Claimed, state: str, error: str | None = None) -> None:
         """Delivered, or failed for good; the timeline tells of a page that arrived and of anything given up."""
 
         def job(connection: Connection) -> bool:
             now = self._desk.now()
-            store.finish(connection, claimed.id, state, now, error)
-            return _tell(connection, claimed.message, state, error, now)
+            ours = store.finish(connection, claimed, state, now, error)
+            return ours and _tell(connection, claimed.message, state, error, now)
 
         if await self._desk.write_retried(job):
             await self._desk.changed()
 
     async def postpone(self, claimed: Claimed, wait_s: float, error: str) -> None:
         now = self._desk.now()
-        await self._database.write(lambda connection: store.postpone(connection, claimed.id, now, wait_s, error))
+        await self._database.write(lambda connection: store.postpone(connection, claimed, now, wait_s, error))
 
 
 def _tell(connection: Connection, message: Message, state: str, error: str | None, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import structlog
 
-from incident.channels import Channel, DeliveryFailed
+from incident.channels import Channel, DeliveryFailed, close_channels
 from incident.core.deliveries import PAGE
 from incident.daemon.bell import heard
 from incident.daemon.dispatch import Dispatch
@@ -27,6 +27,7 @@ _LONGEST_ASKED = 300.0  # of what another side may ask for: a page must not wait
 _GIVE_UP = timedelta(hours=24)
 _LEAST_ATTEMPTS = 10
 _SEND_TIMEOUT = 30.0
+_MARGIN = 15.0  # for noting what became of it, and for clocks of other machines
 _GRACE = 1.0  # at shutdown, for what is being sent
 
 
@@ -41,26 +42,52 @@ class Outbox:
 
     def __init__(self, desk: Desk, channels: Mapping[str, Channel], send_timeout: float = _SEND_TIMEOUT) -> None:
         self._desk = desk
-        self._dispatch = Dispatch(desk)
-        self._channels = channels
+        self._dispatch = Dispatch(desk, send_timeout + _MARGIN)
+        self._channels: Mapping[str, Channel] = dict(channels)
+        self._group: asyncio.TaskGroup | None = None
         self._send_timeout = send_timeout
         self._paused: dict[str, float] = {}  # channel: until when (monotonic) the other side wants no more
 
+    @property
+    def channels(self) -> Mapping[str, Channel]:
+        """Those in use, by name."""
+        return self._channels
+
     async def run(self) -> None:
         await self._dispatch.recover(self._channels)
-        async with asyncio.TaskGroup() as group:
-            for name, channel in self._channels.items():
-                group.create_task(self._work(name, channel), name=f"outbox {name}")
+        async with asyncio.TaskGroup() as self._group:
+            for name in self._channels:
+                self._group.create_task(self._work(name), name=f"outbox {name}")
 
-    async def _work(self, name: str, channel: Channel) -> None:
+    async def use(self, channels: Mapping[str, Channel]) -> None:
+        """From now on these are the channels. What is being sent ends first; one that is no longer used is closed."""
+        new = [name for name in channels if name not in self._channels]
+        self._channels = dict(channels)
+        if self._group is not None:
+            for name in new:
+                self._group.create_task(self._work(name), name=f"outbox {name}")
+        self._desk.outbox_bell.ring()
+        await self._dispatch.give_up(self._channels)
+
+    async def close(self) -> None:
+        """Lets go of the channels' connections, after `run` has ended."""
+        await close_channels(self._channels)
+
+    async def _work(self, name: str) -> None:
         bell = self._desk.outbox_bell.listen()
+        channel = self._channels[name]
         try:
-            while True:
+            while (now := self._channels.get(name)) is not None:
+                if now is not channel:
+                    await channel.close()
+                    channel = now
                 bell.clear()
                 if not await self._tried(name, channel):
                     await heard(bell, _IDLE)
         finally:
             self._desk.outbox_bell.leave(bell)
+            if self._channels.get(name) is not channel:
+                await channel.close()
 
     async def _tried(self, name: str, channel: Channel) -> bool:
         """As `_one`; whatever goes wrong is said, and the channel goes on."""

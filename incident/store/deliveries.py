@@ -1,29 +1,46 @@
-"""The outbox's rows, and what channels remember of an incident. The caller is in a transaction."""
+"""The outbox's rows, and what channels remember of an incident. The caller is in a transaction.
+
+A row holds what cannot be had from elsewhere: the event is in the record, and a long list of alerts is folded from it
+as it was then. So each attempt says the same, and a storm's rows stay small.
+
+Who takes a delivery up holds it until `due_at`: past that, another process may take it up, or the same after a crash.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Update, func, insert, select, update
 
 from incident.core.deliveries import PAGE, Message
+from incident.core.model import fold
+from incident.store.incidents import timeline
 from incident.store.sql import upsert
 from incident.store.tables import channel_refs, deliveries
 
 DUE, SENDING, DELIVERED, FAILED = "due", "sending", "delivered", "failed"
-_FIELDS = tuple(item.name for item in fields(Message))
 _WINDOW = 500  # rows of one channel looked at for the next to send
+_FEW = 50  # alerts that a row lists itself
 
 
 @dataclass(frozen=True)
-class Claimed:
-    """A delivery that is being sent. `attempts` counts this one."""
+class Chosen:
+    """A delivery whose turn it is. `attempts` counts the one that begins now."""
 
     id: int
-    message: Message
     attempts: int
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class Claimed(Chosen):
+    message: Message
+
+
+@dataclass(frozen=True)
+class Unreadable(Chosen):
+    problem: str
 
 
 def add(connection: Connection, messages: Sequence[Message], now: datetime) -> None:
@@ -39,7 +56,7 @@ def add(connection: Connection, messages: Sequence[Message], now: datetime) -> N
             "created_at": now,
             "due_at": now,
             "wait_s": 0.0,
-            "message": {**{name: getattr(message, name) for name in _FIELDS}, "at": message.at.isoformat()},
+            "message": _stored(message),
         }
         for message in messages
     ]
@@ -47,34 +64,57 @@ def add(connection: Connection, messages: Sequence[Message], now: datetime) -> N
         connection.execute(insert(deliveries), rows)
 
 
-def is_any_due(connection: Connection, channel: str, now: datetime) -> bool:
-    return any(_is_due(row, now) for row in _heads(connection, channel))
+def _stored(message: Message) -> dict[str, Any]:
+    incident = message.incident
+    if len(incident["alerts"]) > _FEW:
+        incident = {**incident, "alerts": None}
+    return {"text": message.text, "incident": incident}
 
 
-def claim(connection: Connection, channel: str, now: datetime) -> Claimed | None:
-    """Marks the next delivery of a channel as being sent; None when none is due.
+def _message(connection: Connection, row: Row[Any]) -> Message:
+    stored: dict[str, Any] = row.message
+    if "event" in stored:  # of a version that kept everything in the row
+        return Message(**{**stored, "at": datetime.fromisoformat(stored["at"])})
+    incident = stored["incident"]
+    if incident["alerts"] is None:
+        then = fold(timeline(connection, row.incident, upto=incident["seq"]))
+        incident = {**incident, "alerts": list(then.alerts)}
+    [event] = timeline(connection, row.incident, after=row.seq - 1, upto=row.seq)
+    return Message(row.key, row.channel, row.kind, row.incident, event.at, stored["text"], incident, event.to_json())
+
+
+def next_due(connection: Connection, channel: str, now: datetime) -> Claimed | Unreadable | None:
+    """The delivery of a channel that is to be sent next; None when none is due. It is not taken up yet.
 
     Pages go first; within an incident the order is kept, so that one waiting to be tried again holds up its incident
     alone.
     """
     ready = [row for row in _heads(connection, channel) if _is_due(row, now)]
-    for chosen in sorted(ready, key=lambda row: (row.kind != PAGE, row.id)):
-        stored = connection.execute(select(deliveries.c.message).where(deliveries.c.id == chosen.id)).scalar_one()
-        try:
-            message = _message(stored)
-        except (TypeError, KeyError, ValueError) as error:
-            finish(connection, chosen.id, FAILED, now, f"the message cannot be read: {error}")
-            continue
-        change = update(deliveries).where(deliveries.c.id == chosen.id)
-        connection.execute(change.values(state=SENDING, attempts=chosen.attempts + 1))
-        return Claimed(chosen.id, message, chosen.attempts + 1, chosen.created_at)
-    return None
+    if not ready:
+        return None
+    chosen = min(ready, key=lambda row: (row.kind != PAGE, row.id))
+    row = connection.execute(select(deliveries).where(deliveries.c.id == chosen.id)).one()
+    turn = (row.id, row.attempts + 1, row.created_at)
+    try:
+        return Claimed(*turn, _message(connection, row))
+    except (TypeError, KeyError, ValueError) as error:
+        return Unreadable(*turn, f"the message cannot be read: {error}")
+
+
+def take_up(connection: Connection, chosen: Chosen, now: datetime, lease_s: float) -> bool:
+    """Marks it as being sent. Returns whether it was still to be had: another process may have been faster."""
+    mine = (deliveries.c.id == chosen.id, deliveries.c.attempts == chosen.attempts - 1)
+    waits = deliveries.c.state.in_((DUE, SENDING))
+    until = now + timedelta(seconds=lease_s)
+    change = update(deliveries).where(*mine, waits)
+    taken = connection.execute(change.values(state=SENDING, attempts=chosen.attempts, due_at=until, wait_s=lease_s))
+    return taken.rowcount == 1
 
 
 def _heads(connection: Connection, channel: str) -> list[Row[Any]]:
-    """The first waiting delivery of each incident."""
+    """The first delivery of each incident that is not out yet."""
     columns = [deliveries.c[name] for name in ("id", "incident", "kind", "due_at", "wait_s", "attempts", "created_at")]
-    mine = (deliveries.c.channel == channel, deliveries.c.state == DUE)
+    mine = (deliveries.c.channel == channel, deliveries.c.state.in_((DUE, SENDING)))
     heads: dict[int, Row[Any]] = {}
     for row in connection.execute(select(*columns).where(*mine).order_by(deliveries.c.id).limit(_WINDOW)):
         heads.setdefault(row.incident, row)
@@ -87,37 +127,36 @@ def _is_due(row: Row[Any], now: datetime) -> bool:
     return due <= now or due - now > timedelta(seconds=row.wait_s + 1)
 
 
-def _message(stored: Mapping[str, Any]) -> Message:
-    return Message(**{**stored, "at": datetime.fromisoformat(stored["at"])})
+def finish(connection: Connection, claimed: Chosen, state: str, now: datetime, error: str | None = None) -> bool:
+    """`state`: delivered or failed, for good. Returns whether it was still ours to finish."""
+    done = connection.execute(_held(claimed).values(state=state, done_at=now, error=error))
+    return done.rowcount == 1
 
 
-def finish(connection: Connection, delivery: int, state: str, now: datetime, error: str | None = None) -> None:
-    """`state`: delivered or failed, for good."""
-    change = update(deliveries).where(deliveries.c.id == delivery)
-    connection.execute(change.values(state=state, done_at=now, error=error))
-
-
-def postpone(connection: Connection, delivery: int, now: datetime, wait_s: float, error: str) -> None:
-    change = update(deliveries).where(deliveries.c.id == delivery)
+def postpone(connection: Connection, claimed: Chosen, now: datetime, wait_s: float, error: str) -> None:
     due = now + timedelta(seconds=wait_s)
-    connection.execute(change.values(state=DUE, due_at=due, wait_s=wait_s, error=error))
+    connection.execute(_held(claimed).values(state=DUE, due_at=due, wait_s=wait_s, error=error))
 
 
-def recover(connection: Connection, channels: Iterable[str], now: datetime) -> list[Message]:
-    """After a start: what was being sent when the last process ended is due again, with the same key.
+def _held(claimed: Chosen) -> Update:
+    """Where nobody has taken it up since."""
+    mine = (deliveries.c.id == claimed.id, deliveries.c.state == SENDING, deliveries.c.attempts == claimed.attempts)
+    return update(deliveries).where(*mine)
 
-    Fails, and returns, the pages and updates for channels that are no longer configured.
-    """
-    connection.execute(
-        update(deliveries).where(deliveries.c.state == SENDING).values(state=DUE, due_at=now, wait_s=0.0)
-    )
+
+def release(connection: Connection, now: datetime) -> None:
+    """What was being sent when the last process ended is due again. Only where there can be no other process."""
+    held = update(deliveries).where(deliveries.c.state == SENDING)
+    connection.execute(held.values(state=DUE, due_at=now, wait_s=0.0))
+
+
+def give_up(connection: Connection, channels: Iterable[str], now: datetime) -> list[Message]:
+    """Fails, and returns, the pages and updates for channels that are not among these."""
     orphaned = (deliveries.c.state == DUE, deliveries.c.channel.not_in(list(channels)))
-    messages = [
-        _message(stored) for stored in connection.execute(select(deliveries.c.message).where(*orphaned)).scalars()
-    ]
+    rows = connection.execute(select(deliveries).where(*orphaned).order_by(deliveries.c.id)).all()
     gone = "this channel is no longer in shopwatch.yaml"
     connection.execute(update(deliveries).where(*orphaned).values(state=FAILED, done_at=now, error=gone))
-    return messages
+    return [_message(connection, row) for row in rows]
 
 
 def recent(connection: Connection, incident: int | None, limit: int) -> list[dict[str, Any]]:

@@ -14,6 +14,8 @@ from incident.store.tables import events, incidents
 
 log = structlog.get_logger("incident.store")
 
+LARGEST = 2**31 - 1  # that the column of a number holds
+
 
 def append(connection: Connection, new: Sequence[Event], after: Mapping[int, Incident]) -> None:
     """Adds events to the record, and their fold to the cache. Raises Conflict when somebody was faster."""
@@ -59,7 +61,8 @@ def next_number(connection: Connection) -> int:
 
 def find(connection: Connection, number: int) -> Incident:
     """Raises NotFound."""
-    row = connection.execute(select(incidents).where(incidents.c.number == number)).first()
+    query = select(incidents).where(incidents.c.number == number)
+    row = connection.execute(query).first() if number <= LARGEST else None
     if row is None:
         raise NotFound(f"there is no incident #{number}")
     return _incident(connection, row)
@@ -102,9 +105,14 @@ def _incident(connection: Connection, row: Row[Any]) -> Incident:
         return fold(timeline(connection, row.number))
 
 
-def timeline(connection: Connection, number: int, after: int = 0, limit: int | None = None) -> list[Event]:
-    """In order, from the event that follows `after`."""
-    query = select(events).where(events.c.incident == number, events.c.seq > after).order_by(events.c.seq).limit(limit)
+def timeline(
+    connection: Connection, number: int, after: int = 0, limit: int | None = None, upto: int = LARGEST
+) -> list[Event]:
+    """In order, from the event that follows `after` up to the one numbered `upto`."""
+    if number > LARGEST:
+        return []
+    mine = (events.c.incident == number, events.c.seq > min(after, LARGEST), events.c.seq <= upto)
+    query = select(events).where(*mine).order_by(events.c.seq).limit(limit)
     return [_event(row) for row in connection.execute(query)]
 
 
