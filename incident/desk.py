@@ -20,6 +20,7 @@ from incident.core.model import Draft, Event, Incident
 from incident.core.policy import RunbookFinder, policy_of
 from incident.daemon import engine
 from incident.daemon.bell import Bell
+from incident.daemon.holding import Holding
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
 from incident.settings import Settings
 from incident.store import alerts as alert_store
@@ -63,6 +64,7 @@ class Desk:
         self.now = clock
         self.database = Database(database)
         self.tokens_kept = Tokens(self.database, settings, clock)
+        self.holding = Holding(lambda: self.settings)
         self._policy: Policy = policy_of(settings, runbook_finder)
         self._threads = frozenset(name for name, channel in settings.channels.items() if channel.kind == "slack")
         self._noticed = asyncio.Condition()
@@ -205,9 +207,9 @@ class Desk:
         return await self.database.read(job)
 
     async def alerts(self) -> list[StoredAlert]:
-        """Those that fire now, in the order of their fingerprints."""
+        """Those that fire now, in the order of their fingerprints; `muted` says what holds them back now."""
         now = self.now()
-        return await self.database.read(lambda connection: alert_store.active(connection, now))
+        return await self.database.read(lambda connection: self.holding.active(connection, now))
 
     async def journeys(self) -> list[dict[str, Any]]:
         """The last result of each journey and location, with `since`: how long its outcome has been what it is."""
@@ -292,14 +294,31 @@ class Desk:
     async def _steps(self, now: datetime) -> datetime | None:
         done = None
         for _ in range(_MOST_STEPS):
-            done = await self.write_retried(
-                lambda connection: engine.step(connection, now, self._policy, self._telling(), self._listening_since)
-            )
+            done = await self._step(now)
             if done.events:
                 await self.changed(messages=done.messages)
             if not done.more:
                 return done.next_due
         return now
+
+    async def _step(self, now: datetime) -> engine.Step:
+        def job(connection: Connection) -> engine.Step:
+            return engine.step(
+                connection,
+                now,
+                self._policy,
+                self._telling(),
+                listening_since=self._listening_since,
+                holding=self.holding,
+            )
+
+        try:
+            done = await self.write_retried(job)
+        except BaseException:
+            self.holding.forget()
+            raise
+        self.holding.committed()
+        return done
 
     async def _prune(self, now: datetime) -> None:
         if time.monotonic() - self._pruned < _PRUNE_EVERY:

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from incident.muting_settings import Inhibit, MaintenanceWindow
 from incident.references import references
 from probes.duration import Duration
 from probes.files.mistakes import Mistake, WorkspaceInvalid, errors
@@ -251,6 +252,8 @@ class Settings(ShopSettings):
     intake: Intake = Intake()
     status_page: StatusPage = StatusPage()
     incidents: Incidents = Incidents()
+    inhibit: tuple[Inhibit, ...] = ()
+    maintenance: tuple[MaintenanceWindow, ...] = ()
 
 
 def load_settings(workspace: Workspace) -> Settings:

@@ -35,6 +35,7 @@ class StoredAlert:
     generator_url: str = ""
     timeout: bool = False
     incident: int | None = None
+    muted: Mapping[str, list[str]] | None = None  # why it is held back, as `core.muting` has it; None: it is not
 
     @cached_property
     def service(self) -> str:
@@ -100,7 +101,11 @@ def merge(old: StoredAlert, new: StoredAlert) -> StoredAlert:
     if new.starts_at > old.ends_at or (new.starts_at == old.ends_at and old.state != FIRING):
         # An activity of its own; but the end of one that had gone stale is told of where it belongs.
         return replace(new, incident=old.incident) if (old.state, new.state) == (STALE, RESOLVED) else new
-    kept: dict[str, Any] = {"starts_at": min(old.starts_at, new.starts_at), "incident": old.incident}
+    kept: dict[str, Any] = {
+        "starts_at": min(old.starts_at, new.starts_at),
+        "incident": old.incident,
+        "muted": old.muted,
+    }
     if new.state == RESOLVED:
         if old.state == RESOLVED:
             kept["ends_at"] = max(old.ends_at, new.ends_at)
@@ -111,7 +116,8 @@ def merge(old: StoredAlert, new: StoredAlert) -> StoredAlert:
 
 def news(old: StoredAlert | None, new: StoredAlert) -> bool:
     """Whether the engine must look at `new`: it changed its state, or is an activity that it has not seen."""
-    return old is None or old.state != new.state or (new.incident is None and new.state == FIRING)
+    unseen = new.incident is None and new.muted is None and new.state == FIRING
+    return old is None or old.state != new.state or unseen
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,19 @@
 """From `shopwatch.yaml` to what the pure core needs to know."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from incident.core.decide import Policy
+from incident.core.muting.inhibitions import InhibitRule
+from incident.core.muting.maintenance import Maintenance
+from incident.core.muting.silences import Silence
+from incident.core.muting.stages import World
+from incident.core.muting.windows import Recurrence, Window
 from incident.core.routing import Route, channels_for
 from incident.core.services import ServiceMap
+from incident.muting_settings import MaintenanceWindow
 from incident.settings import Route as RouteSettings
 from incident.settings import Settings
 
@@ -24,6 +31,31 @@ def policy_of(settings: Settings, runbook_finder: RunbookFinder | None = None) -
         runbooks=_safe(runbook_finder),
         auto_resolve=settings.incidents.auto_resolve,
     )
+
+
+def world_of(settings: Settings, silences: Sequence[Silence] = ()) -> World:
+    """What holds alerts back: the workspace's word, and `silences`."""
+    return World(
+        services=ServiceMap({name: service.needs for name, service in settings.services.items()}),
+        silences=tuple(silences),
+        inhibit=tuple(InhibitRule(rule.source, rule.target, rule.equal) for rule in settings.inhibit),
+        maintenance=maintenance_of(settings),
+    )
+
+
+def maintenance_of(settings: Settings) -> tuple[Maintenance, ...]:
+    return tuple(
+        Maintenance(item.name, _window(item, settings.shop.time_zone), item.services, item.journeys)
+        for item in settings.maintenance
+    )
+
+
+def _window(item: MaintenanceWindow, shop_zone: str) -> Window:
+    recurrence = None
+    if item.cron is not None and item.duration is not None:
+        recurrence = Recurrence(item.cron, timedelta(seconds=item.duration), item.time_zone or shop_zone)
+    start, end = item.between(shop_zone)
+    return Window(start or datetime.min.replace(tzinfo=UTC), end, recurrence)
 
 
 def _routes(configured: Sequence[RouteSettings]) -> tuple[Route, ...]:

@@ -20,7 +20,8 @@ from incident.core.decide import Policy, decide, decide_time, resolve_due
 from incident.core.deliveries import Telling
 from incident.core.model import Draft, Incident
 from incident.daemon.bell import heard
-from incident.errors import Conflict, IncidentError
+from incident.daemon.holding import Holding
+from incident.errors import Conflict, IncidentError, StoreFull, StoreUnavailable
 from incident.store import alerts as alert_store
 from incident.store import deliveries as delivery_store
 from incident.store import drills as drill_store
@@ -46,18 +47,31 @@ class Step:
     next_due: datetime | None
 
 
-def step(connection: Connection, now: datetime, policy: Policy, telling: Telling, listening_since: datetime) -> Step:
-    """Decides on the alerts that wait and on what is due at `now`. `listening_since`: when this process started."""
+def step(
+    connection: Connection,
+    now: datetime,
+    policy: Policy,
+    telling: Telling,
+    *,
+    listening_since: datetime,
+    holding: Holding,
+) -> Step:
+    """Decides on the alerts that wait and are not held back, and on what is due at `now`.
+
+    `listening_since`: when this process started.
+    """
     alert_store.expire(connection, now, listening_since)
     policy = replace(policy, drills=tuple(drill_store.unfinished(connection, now)))
     waiting = alert_store.waiting(connection, _AT_ONCE)
-    done = [_decide_on(connection, waiting, now, policy, telling), _time(connection, now, policy, telling)]
+    judged = holding.judge(connection, waiting, now)
+    heard_of = [alert for alert in waiting if alert.fingerprint not in judged.held]
+    done = [_decide_on(connection, heard_of, now, policy, telling), _time(connection, now, policy, telling)]
     open_now = incident_store.list_open(connection)
-    dues = [resolve_due(one, policy) for one in open_now] + [alert_store.next_expiry(connection, now)]
+    dues = [resolve_due(one, policy) for one in open_now] + [alert_store.next_expiry(connection, now), holding.edge]
     return Step(
         events=sum(events for events, _ in done),
         messages=sum(messages for _, messages in done),
-        more=len(waiting) == _AT_ONCE,
+        more=len(waiting) == _AT_ONCE or judged.again,
         next_due=min((due for due in dues if due is not None), default=None),
     )
 
@@ -132,6 +146,8 @@ async def run(desk: "Desk") -> None:
             due = await desk.cycle(now)
             if due is not None:
                 wait = max(0.0, min(wait, (due - now) / timedelta(seconds=1)))
+        except (StoreFull, StoreUnavailable) as error:
+            log.debug("cycle failed", error=str(error))  # the store itself has said so, and does not flood
         except IncidentError as error:
             log.error("cycle failed", error=str(error))
         except Exception:

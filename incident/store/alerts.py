@@ -62,6 +62,7 @@ def _alert(row: Row[Any]) -> StoredAlert:
         generator_url=row.generator_url,
         timeout=row.timeout,
         incident=row.incident,
+        muted=row.muted,
     )
 
 
@@ -76,6 +77,35 @@ def not_over(connection: Connection, source: str, alertnames: Iterable[str]) -> 
     query = select(alerts).where(alerts.c.source == source, alerts.c.state != RESOLVED)
     names = frozenset(alertnames)
     return [alert for row in connection.execute(query) if (alert := _alert(row)).labels.get("alertname") in names]
+
+
+def undecided(connection: Connection) -> bool:
+    """Whether any alert changed since the engine last looked."""
+    query = select(alerts.c.fingerprint).where(alerts.c.pending == WAITING).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def firing(connection: Connection) -> list[StoredAlert]:
+    """Those that no source ended and whose silence nobody noticed yet, past their end or not."""
+    query = select(alerts).where(alerts.c.state == FIRING).order_by(alerts.c.starts_at, alerts.c.fingerprint)
+    return [_alert(row) for row in connection.execute(query)]
+
+
+def muted(connection: Connection) -> list[StoredAlert]:
+    return [_alert(row) for row in connection.execute(select(alerts).where(alerts.c.muted.is_not(None)))]
+
+
+def by_fingerprint(connection: Connection, fingerprints: Iterable[str]) -> list[StoredAlert]:
+    return [alert for alert, _ in _known(connection, list(fingerprints)).values()]
+
+
+def mute(connection: Connection, muted: Mapping[str, Mapping[str, list[str]] | None], pending: int | None) -> None:
+    """Writes why these are held back (None: they no longer are), and `pending` unless that is None."""
+    if not muted:
+        return
+    values: dict[str, Any] = {"muted": bindparam("why")} | ({} if pending is None else {"pending": pending})
+    change = update(alerts).where(alerts.c.fingerprint == bindparam("key")).values(**values)
+    connection.execute(change, [{"key": key, "why": why} for key, why in muted.items()])
 
 
 def expire(connection: Connection, now: datetime, listening_since: datetime) -> None:

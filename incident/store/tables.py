@@ -76,6 +76,7 @@ alerts = Table(
     Column("incident", Integer),
     Column("pending", Integer, nullable=False),  # 0 decided, 1 the engine must look, 2 set aside: it could not
     Column("problem", Text),  # why it was set aside
+    Column("muted", JSON(none_as_null=True)),  # why it is held back: silencedBy, inhibitedBy, mutedBy
     Index(None, "pending"),
     Index(None, "state", "ends_at"),
 )
@@ -157,4 +158,38 @@ drills = Table(
     Column("until", UtcDateTime, nullable=False),
     Column("closed_at", UtcDateTime),
     Column("scorecard", JSON),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("revision", Integer, nullable=False),  # grows with every change of any of them
+    Column("matchers", JSON, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime),  # null: recurs without an end
+    Column("created_by", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("annotations", JSON, nullable=False),
+    Column("cron", Text),  # with the next two: its windows, where it recurs
+    Column("duration_s", Float),
+    Column("time_zone", Text),
+    Column("remind_at", UtcDateTime),  # when to say that it ends soon; null: said, or not wanted
+    Index(None, "ends_at"),
+    Index(None, "revision"),
+    Index(None, "remind_at"),
+)
+
+silence_events = Table(
+    "silence_events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("silence", String(36), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("via", String(20), nullable=False),
+    Column("kind", String(20), nullable=False),  # created, updated, expired, reminded
+    Column("data", JSON, nullable=False),
+    Index(None, "silence"),
 )

@@ -131,11 +131,17 @@ def write_alert(alert: StoredAlert, receivers: Sequence[str]) -> dict[str, Any]:
         "fingerprint": alert.fingerprint,
         "receivers": [{"name": name} for name in receivers],
         "startsAt": timestamp(alert.starts_at),
-        "status": {"inhibitedBy": [], "mutedBy": [], "silencedBy": [], "state": "active"},
+        "status": _status(alert),
         "updatedAt": timestamp(alert.updated_at),
         "generatorURL": alert.generator_url,
         "labels": dict(alert.labels),
     }
+
+
+def _status(alert: StoredAlert) -> dict[str, Any]:
+    if alert.muted is None:
+        return {"inhibitedBy": [], "mutedBy": [], "silencedBy": [], "state": "active"}
+    return {**alert.muted, "state": "suppressed"}
 
 
 def timestamp(instant: datetime) -> str:

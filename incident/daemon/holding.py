@@ -1,0 +1,143 @@
+"""Which alerts are held back now. The engine judges what changed, and everything anew when an edge of time passed."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from incident.core.alerts import FIRING, StoredAlert
+from incident.core.muting.mute import Muted, Stage, mute_of
+from incident.core.muting.stages import World, build
+from incident.core.policy import world_of
+from incident.settings import Settings
+from incident.silences import store as silence_store
+from incident.store import alerts as alert_store
+
+
+@dataclass(frozen=True)
+class Judged:
+    """`held`: fingerprints of those waiting that are not to be decided on. `again`: others are to be, from now on."""
+
+    held: frozenset[str]
+    again: bool
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """What the last judgement of everything was made from, and until when time does not change it."""
+
+    revision: int
+    settings: Settings
+    judged_at: datetime
+    edge: datetime | None
+
+    def holds(self, revision: int, settings: Settings, now: datetime) -> bool:
+        same = self.revision == revision and self.settings is settings
+        return same and self.judged_at <= now and (self.edge is None or now < self.edge)
+
+
+class Holding:
+    """One in a process. What it remembers can be forgotten at any time, and is worked out again."""
+
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings = settings
+        self._stages: tuple[Stage, ...] = ()
+        self._basis: _Basis | None = None  # of the stages
+        self._stored: _Basis | None = None  # of what the database says, once it is committed
+
+    def forget(self) -> None:
+        """After a transaction that came to nothing: what the stages have seen in it may not be so."""
+        self._basis = self._stored = None
+
+    def committed(self) -> None:
+        """What was judged last is on disk."""
+        self._stored = self._basis
+
+    @property
+    def edge(self) -> datetime | None:
+        """When time alone changes something next."""
+        return None if self._basis is None else self._basis.edge
+
+    def judge(self, connection: Connection, waiting: Sequence[StoredAlert], now: datetime) -> Judged:
+        """Writes down who is held back from now on. `waiting` have changed since they were last judged."""
+        revision, settings = silence_store.revision(connection), self._settings()
+        if self._basis is None or not self._basis.holds(revision, settings, now):
+            self._stages = build(_world(connection, settings, now))
+            others = self._all(connection)
+            edges = (stage.edge(now) for stage in self._stages)
+            edge = min((edge for edge in edges if edge is not None), default=None)
+            self._basis = _Basis(revision, settings, now, edge)
+        else:
+            others = self._concerned(connection, waiting)
+        judged = {alert.fingerprint: alert for alert in (*others, *waiting)}
+        return _write(connection, self._changes(judged.values(), now), judged, waiting)
+
+    def _all(self, connection: Connection) -> list[StoredAlert]:
+        firing = alert_store.firing(connection) if self._stages else []
+        for stage in self._stages:
+            stage.start(firing)
+        return [*alert_store.muted(connection), *firing]
+
+    def _concerned(self, connection: Connection, waiting: Iterable[StoredAlert]) -> list[StoredAlert]:
+        concerned: set[str] = set()
+        own = set()
+        for alert in waiting:
+            own.add(alert.fingerprint)
+            for stage in self._stages:
+                concerned.update(stage.changed(alert))
+        return alert_store.by_fingerprint(connection, concerned - own)
+
+    def _changes(self, alerts: Iterable[StoredAlert], now: datetime) -> dict[str, Muted | None]:
+        """Those whose mute is another than what was stored."""
+        found = {}
+        for alert in alerts:
+            why = mute_of(self._stages, alert, now) if alert.state == FIRING else None
+            if why != alert.muted:
+                found[alert.fingerprint] = why
+        return found
+
+    def active(self, connection: Connection, now: datetime) -> list[StoredAlert]:
+        """Those that fire now, by fingerprint, with what holds them back now, whether the engine has looked or not."""
+        alerts = alert_store.active(connection, now)
+        revision, settings, stored = silence_store.revision(connection), self._settings(), self._stored
+        if stored is not None and stored.holds(revision, settings, now) and not alert_store.undecided(connection):
+            return alerts
+        stages = build(_world(connection, settings, now))
+        for stage in stages:
+            stage.start(alerts)
+        return [_as_now(alert, mute_of(stages, alert, now)) for alert in alerts]
+
+
+def _as_now(alert: StoredAlert, why: Muted | None) -> StoredAlert:
+    return alert if why == alert.muted else replace(alert, muted=why)
+
+
+def _world(connection: Connection, settings: Settings, now: datetime) -> World:
+    return world_of(settings, silence_store.live(connection, now))
+
+
+def _write(
+    connection: Connection,
+    changes: Mapping[str, Muted | None],
+    judged: Mapping[str, StoredAlert],
+    waiting: Sequence[StoredAlert],
+) -> Judged:
+    fresh = {alert.fingerprint for alert in waiting}
+    held = {
+        fingerprint
+        for fingerprint in fresh
+        if judged[fingerprint].state == FIRING and changes.get(fingerprint, judged[fingerprint].muted) is not None
+    }
+    alert_store.mute(
+        connection,
+        {key: changes.get(key, judged[key].muted) for key in held},
+        alert_store.DECIDED,
+    )
+    freed = {
+        key: why for key, why in changes.items() if why is None and key not in fresh and judged[key].state == FIRING
+    }
+    alert_store.mute(connection, freed, alert_store.WAITING)
+    rest = {key: why for key, why in changes.items() if key not in held and key not in freed}
+    alert_store.mute(connection, rest, None)
+    return Judged(frozenset(held), bool(freed))

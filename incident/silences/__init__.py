@@ -1,0 +1,1 @@
+"""Silences: kept, made, changed and ended, with who did it; `desk.silences`."""
