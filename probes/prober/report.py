@@ -5,7 +5,6 @@ second late and which a crash of the machine may cost. A batch is delivered when
 """
 
 import asyncio
-import email.utils
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from probes.alert import Alert
 from probes.errors import ProbesError
 from probes.http import Transport
 from probes.prober.spool import Batch, Limits, Spool
+from probes.waiting import retry_after
 
 log = structlog.get_logger("report")
 
@@ -230,21 +230,7 @@ def _judge(response: httpx.Response, said: str) -> Answer:
         return Answer("later", f"{why}: is SHOPWATCH_TOKEN right?", status=status)
     if response.is_client_error and status not in (408, 425, 429):
         return Answer("refused", why, status=status)
-    return Answer("later", why, _retry_after(response.headers.get("Retry-After")), status)
-
-
-def _retry_after(text: str | None) -> float | None:
-    """Seconds, from a number or an HTTP date; None where there is none or it makes no sense."""
-    if text is None:
-        return None
-    if text.strip().isascii() and text.strip().isdigit():
-        return float(text[:9])
-    try:
-        at = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):  # a year of twenty digits
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+    return Answer("later", why, retry_after(response.headers.get("Retry-After"), datetime.now(UTC)), status)
 
 
 def _refresh(line: bytes) -> bytes | None:

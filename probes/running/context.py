@@ -1,5 +1,6 @@
 """What the runs of one process share: leases, ledger, secrets, name resolution, TLS contexts, the clock."""
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,9 +15,11 @@ from probes.http import SystemResolver, TlsOptions, Transport, context_for
 from probes.http.resolve import Resolver
 from probes.language.journey import Journey, TlsSettings
 from probes.running.accounts import AccountPool
+from probes.running.claims import Claims
 from probes.running.ledger import Ledger
 from probes.running.reading.readers import Readers
 
+SQLITE_AT_ONCE = 4  # processes; a query that waits for its turn waits within its own time
 RUN_KEY = "${SHOPWATCH_RUN_KEY:-}"
 
 
@@ -38,12 +41,15 @@ class RunContext:
     transport_for: Callable[[Journey], httpx.AsyncBaseTransport] | None = None
     accounts: AccountPool = field(init=False)
     ledger: Ledger = field(init=False)
+    claims: Claims = field(init=False)
     run_key: str = field(init=False)
     readers: Readers = field(init=False)
+    sqlite_turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SQLITE_AT_ONCE))
 
     def __post_init__(self) -> None:
         self.accounts = AccountPool(self.state / "accounts")
         self.ledger = Ledger(self.state / "ledger.jsonl")
+        self.claims = Claims(self.state / "claims")
         self.readers = Readers()
         self.use(self.environment)
 

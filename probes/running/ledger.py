@@ -2,12 +2,13 @@
 
 One JSON object a line. The lines of one `id` tell its story; the last one is where it stands:
 
-    intent   about to be made: written before the request leaves
-    created  made; `value` says what
-    unknown  the request left, and no answer says whether it was made
-    void     nothing was made: the request never left, or the shop refused it
-    undone   cleanup has undone it
-    failed   cleanup could not undo it
+    intent     about to be made: written before the request leaves
+    created    made; `value` says what
+    unknown    the request left, and no answer says whether it was made
+    void       nothing was made: the request never left, or the shop refused it
+    undone     cleanup has undone it
+    failed     cleanup could not undo it
+    dismissed  a person has said that it is taken care of, and why (`detail`)
 """
 
 import fcntl
@@ -15,15 +16,16 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from probes.errors import ProbesError
 
-SETTLED = ("void", "undone")
-COMPACT_AT = 8 << 20  # bytes; then settled entries are dropped from the file
+SETTLED = ("void", "undone", "dismissed")
+UNSURE = ("intent", "unknown")  # perhaps it was made, perhaps not
+COMPACT_AT = 256 << 10  # bytes; then settled entries are dropped from the file, which is read often
 
 
 class LedgerUnwritable(ProbesError):
@@ -34,8 +36,13 @@ class LedgerUnwritable(ProbesError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where one thing stands. `at` is ISO 8601 UTC of the last change. `saved`: what cleanup's templates name,
-    secrets left out."""
+    """Where one thing stands. Instants are ISO 8601 UTC: `since` of the intent, `at` of the last change, `due` of the
+    next attempt to undo it.
+
+    `value`: for people, secrets masked. `saved`: what cleanup's templates name; `kept`: the names of those values that
+    have secrets in them, and are in the run's claim instead. `attempts`: how often cleanup has tried. `detail`: the
+    last trouble.
+    """
 
     id: str
     at: str
@@ -47,10 +54,28 @@ class Entry:
     account: str | None = None
     saved: Mapping[str, Any] = field(default_factory=dict)
     detail: str | None = None
+    since: str = ""
+    attempts: int = 0
+    due: str | None = None
+    kept: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
         return self.state not in SETTLED
+
+    @property
+    def began(self) -> datetime:
+        """When the request was about to leave."""
+        return _instant(self.since or self.at)
+
+    @property
+    def next_attempt(self) -> datetime | None:
+        """None: as soon as its run has ended."""
+        return None if self.due is None else _instant(self.due)
+
+
+_FIELDS = frozenset(one.name for one in fields(Entry))
+_TEXTS = ("id", "at", "run_id", "journey", "step", "state", "since")
 
 
 class Ledger:
@@ -62,7 +87,7 @@ class Ledger:
 
     def record(self, entry: Entry, state: str, now: datetime, **changes: Any) -> Entry:
         """Appends `entry` in its new `state`, and returns it so. Raises LedgerUnwritable."""
-        entry = replace(entry, state=state, at=now.isoformat(), **changes)
+        entry = replace(entry, state=state, at=now.isoformat(), since=entry.since or now.isoformat(), **changes)
         try:
             self._append(json.dumps(asdict(entry), ensure_ascii=False, default=str))
         except OSError as error:
@@ -143,11 +168,31 @@ def _fold(lines: Any) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     for line in lines:
         try:
-            entry = Entry(**json.loads(line))
+            entry = _entry(json.loads(line))
             entries[entry.id] = entry
         except (ValueError, TypeError, RecursionError):  # torn by a crash, or no line of ours
             continue
     return entries
+
+
+def _entry(data: Any) -> Entry:
+    """Raises TypeError or ValueError for what is no entry; fields that a later version may write are passed over."""
+    known = {name: value for name, value in data.items() if name in _FIELDS} if isinstance(data, dict) else {}
+    entry = Entry(**known | {"kept": tuple(map(str, known.get("kept", ())))})
+    if not (
+        all(isinstance(getattr(entry, name), str) for name in _TEXTS)
+        and all(isinstance(text, str | None) for text in (entry.value, entry.account, entry.detail, entry.due))
+        and isinstance(entry.saved, dict)
+        and type(entry.attempts) is int
+        and (entry.began, entry.next_attempt)
+    ):
+        raise TypeError("not an entry")
+    return entry
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def _private(path: Path) -> int:

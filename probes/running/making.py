@@ -9,10 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from probes.language.journey import Journey
 from probes.language.kinds import Step as StepModel
+from probes.language.matchers import Matcher
 from probes.language.templates import Template, TemplateFailed, Tree
 from probes.language.values import to_text
 from probes.result import Step
+from probes.running.evidence import Masker
 from probes.running.ledger import Entry, LedgerUnwritable
 from probes.running.run import Run
 
@@ -20,11 +23,12 @@ log = logging.getLogger(__name__)
 
 _REFUSED = range(400, 500)
 _UNCLEAR = (408, 409, 425, 429)  # refused for now, or because it is there already
+_VALUE_LIMIT = 500  # bytes of what people are shown of a thing
 
 
 @asynccontextmanager
 async def recorded(model: StepModel, run: Run, step: Step) -> AsyncIterator[None]:
-    """Raises LedgerUnwritable before anything is sent where the intent cannot be made durable."""
+    """Raises LedgerUnwritable or OSError before anything is sent where the intent cannot be made durable."""
     entry = Entry(
         id=secrets.token_hex(8),
         at="",
@@ -34,7 +38,7 @@ async def recorded(model: StepModel, run: Run, step: Step) -> AsyncIterator[None
         state="intent",
         account=run.account.user if run.account is not None else None,
     )
-    entry = await asyncio.to_thread(run.context.ledger.record, entry, "intent", run.context.now())
+    entry = await asyncio.to_thread(_record, run, entry, "intent")
     try:
         yield
         value = run.text(model.creates) if model.creates is not None else None
@@ -44,8 +48,20 @@ async def recorded(model: StepModel, run: Run, step: Step) -> AsyncIterator[None
     except BaseException as error:  # cancelled: there is no waiting now, and what is under way stays known
         _settle(model, run, step, entry, error)
         raise
-    changes = {"value": value, "saved": saved_for_cleanup(run)}
-    run.made.append(await asyncio.to_thread(run.context.ledger.record, entry, "created", run.context.now(), **changes))
+    run.made.append(await asyncio.to_thread(_record, run, entry, "created", value))
+
+
+def _record(run: Run, entry: Entry, state: str, value: str | None = None, detail: str | None = None) -> Entry:
+    """With what cleanup will need, as far as the run knows it by now: what has secrets in it goes into the claim."""
+    if run.claim is None:
+        run.claim = run.context.claims.take(run.id)
+    assert run.claim is not None, "a run's id is its own"
+    masker = run.masker()
+    saved, kept = _for_cleanup(run, masker)
+    run.claim.keep(kept)
+    shown = None if value is None else masker.clip(value, _VALUE_LIMIT)
+    changes = {"value": shown, "saved": saved, "kept": sorted(kept), "detail": detail}
+    return run.context.ledger.record(entry, state, run.context.now(), **changes)
 
 
 def _settle(model: StepModel, run: Run, step: Step, entry: Entry, error: BaseException) -> None:
@@ -54,10 +70,9 @@ def _settle(model: StepModel, run: Run, step: Step, entry: Entry, error: BaseExc
     value = _value(model, run)
     if state == "unknown" and value is not None and step.status is not None and step.status < 400:
         state = "created"  # it came back, and something else about the answer was wrong
-    changes = {"value": value, "saved": saved_for_cleanup(run), "detail": type(error).__name__}
     try:
-        run.made.append(run.context.ledger.record(entry, state, run.context.now(), **changes))
-    except LedgerUnwritable as unwritable:  # the intent is on disk, and it stays listed
+        run.made.append(_record(run, entry, state, value, type(error).__name__))
+    except (LedgerUnwritable, OSError) as unwritable:  # the intent is on disk, and it stays listed
         log.error("ledger entry %s stays an intent: %s", entry.id, unwritable)
         run.made.append(entry)
 
@@ -79,11 +94,33 @@ def _value(model: StepModel, run: Run) -> str | None:
         return None
 
 
-def saved_for_cleanup(run: Run) -> dict[str, Any]:
-    """The saved values that cleanup's templates name; never one that evidence would hide."""
-    hidden = {*run.secrets, *run.context.environment.secrets.values()}
-    wanted = {name for step in run.journey.cleanup for part in templates_of(step) for name in part.names}
-    return {name: value for name, value in run.saved.items() if name in wanted and to_text(value) not in hidden}
+def _for_cleanup(run: Run, masker: Masker) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What another run of the cleanup could not know by itself: the saved values that it names, and `vars` that are
+    others in each run. Those without a secret in them, and those with one."""
+    wanted = frozenset().union(*(named(step) for step in run.journey.cleanup))
+    fleeting = fleeting_vars(run.journey)
+    if "vars" not in wanted:
+        fleeting &= wanted
+    found = {name: run.values[name] for name in {*(run.saved.keys() & wanted), *fleeting}}
+    open_, hidden = {}, {}
+    for name, value in sorted(found.items()):
+        text = to_text(value)
+        (open_ if masker(text) == text else hidden)[name] = value
+    return open_, hidden
+
+
+def fleeting_vars(journey: Journey) -> set[str]:
+    """The `vars` whose value another run would not find again."""
+    names = {"now", "uuid"}
+    for name, tree in journey.vars.items():
+        if tree.names & names:
+            names.add(name)
+    return names - {"now", "uuid"}
+
+
+def creator(journey: Journey, step: str) -> StepModel | None:
+    """The step of this name that creates something."""
+    return next((model for model in journey.steps if model.creates is not None and model.name == step), None)
 
 
 def templates_of(value: Any) -> Iterator[Template | Tree]:
@@ -102,3 +139,21 @@ def needs(model: StepModel) -> set[str]:
     """The names that a step cannot do without."""
     parts = (getattr(model, name) for name in model.model_fields_set - {"creates"})
     return {name for part in parts for template in templates_of(part) for name in template.required}
+
+
+def named(model: StepModel) -> frozenset[str]:
+    """Every name that a step speaks of, in what it expects too."""
+    parts = [getattr(model, name) for name in model.model_fields_set]
+    names = {name for part in parts for template in templates_of(part) for name in template.names}
+    return frozenset(names.union(*(matcher.required for part in parts for matcher in _matchers_of(part))))
+
+
+def _matchers_of(value: Any) -> Iterator[Matcher]:
+    if isinstance(value, Matcher):
+        yield value
+    elif isinstance(value, BaseModel):
+        for name in value.model_fields_set:
+            yield from _matchers_of(getattr(value, name))
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _matchers_of(item)

@@ -5,6 +5,7 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -19,6 +20,7 @@ from probes.language.templates import Template, Tree
 from probes.language.values import to_text
 from probes.result import Reason
 from probes.running.answer import Answer
+from probes.running.claims import Claim
 from probes.running.context import RunContext, tls_options
 from probes.running.evidence import (
     SHORTEST_COOKIE,
@@ -27,12 +29,15 @@ from probes.running.evidence import (
     core,
     curl_command,
     secrets_of,
+    shell_command,
     sounds_secret,
 )
 from probes.running.failure import Failed
 from probes.running.ledger import Entry
 from probes.running.session import Outgoing, Session, host_of, parse_host, parse_url
+from probes.waiting import retry_after
 
+_NOT_NOW = (429, 503)
 _ABSOLUTE = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
@@ -62,7 +67,10 @@ class Run:
     waited: float = 0.0  # seconds, for a free account
     saved: dict[str, Any] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)  # value -> name of the variable it would stand in, or ""
+    command: list[str] = field(default_factory=list)  # that repeats a step which sends no request
     made: list[Entry] = field(default_factory=list)  # what the ledger says of this run
+    claim: Claim | None = None  # from the first thing that it makes
+    asked: float | None = None  # seconds for which the last answer asked to be left alone
 
     def render(self, value: Template | Tree) -> Any:
         """Raises what a failing template raises, which ends the step with the reason `config`."""
@@ -101,6 +109,7 @@ class Run:
         ]
         answer = await self.session.send(outgoing, follow=step.follow, deadline=deadline)
         self.answered = True
+        self.asked = _asked(answer, self.context.now()) if answer.status in _NOT_NOW else None
         if answer.is_page:
             self.page = answer
         return answer
@@ -139,10 +148,10 @@ class Run:
         return masker
 
     def curl(self, masker: Masker) -> str | None:
-        """The command that repeats the last request, None where the step has sent none."""
+        """The command that repeats the last request or question, None where the step has sent none."""
         request = self.session.request
         if request is None:
-            return None
+            return shell_command(self.command, masker) if self.command else None
         headers = [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in request.headers.raw]
         options: list[str] = []
         if self.journey.tls is not None:
@@ -163,6 +172,10 @@ def join(base: str, text: str) -> httpx.URL:
         return parse_url(str(root.join(text)))
     except httpx.InvalidURL as error:
         raise ValueError(f"{text!r} is not a URL: {error}") from None
+
+
+def _asked(answer: Answer, now: datetime) -> float | None:
+    return retry_after(answer.headers.get("retry-after"), now)
 
 
 def new_session(journey: Journey, context: RunContext, run_id: str, account: Account | None) -> Session:

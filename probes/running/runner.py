@@ -54,6 +54,7 @@ async def run_journey(
     )
     deadline = started + journey.timeout
     lease: Lease | None = None
+    run: Run | None = None
     try:
         account = None
         if journey.accounts:
@@ -70,6 +71,8 @@ async def run_journey(
         else:
             result.steps = _not_started(journey, error)
     finally:
+        if run is not None and run.claim is not None:
+            run.claim.release(settled=not any(entry.open for entry in run.made))
         if lease is not None:
             lease.release()
     result.outcome = _worst(result.steps)
