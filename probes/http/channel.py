@@ -83,6 +83,11 @@ class Channel:
             await self._drained
 
     @property
+    def protocol(self) -> str | None:
+        """Of the TLS session: `TLSv1.3`, …; None without one."""
+        return None if self._tls is None else self._tls.protocol()
+
+    @property
     def sent(self) -> bool:
         return not self._unsent
 

@@ -5,7 +5,7 @@ import asyncio
 import ipaddress
 import socket
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from probes.http.errors import TransportError
 from probes.result import Reason
@@ -43,15 +43,10 @@ class SystemResolver:
 
     async def _ask(self, host: str) -> tuple[str, ...]:
         import aiodns
-        import pycares
 
+        ares = self._channel()
         try:
-            if self._ares is None:
-                self._ares = aiodns.DNSResolver(nameservers=self._nameservers, loop=asyncio.get_running_loop())
-        except pycares.AresError as error:
-            raise TransportError(Reason.PROBER, f"name resolution cannot start: {error}") from error
-        try:
-            answer = await self._ares.getaddrinfo(host, type=socket.SOCK_STREAM)
+            answer = await ares.getaddrinfo(host, type=socket.SOCK_STREAM)
         except (aiodns.error.DNSError, ValueError) as error:
             text = error.args[1] if len(error.args) > 1 else str(error)
             raise TransportError(Reason.DNS, f"{host} cannot be resolved: {text}") from error
@@ -59,6 +54,31 @@ class SystemResolver:
         if not addresses:
             raise TransportError(Reason.DNS, f"{host} has no address")
         return addresses[:_MAX_ADDRESSES]
+
+    async def query(self, name: str, record: str) -> list[Any]:
+        """The data of the records of one type (`MX`, `TXT`, …), as pycares has them. Raises TransportError (dns)."""
+        import aiodns
+        import pycares
+
+        ares = self._channel()
+        try:
+            answer = await ares.query_dns(name, record)
+        except (aiodns.error.DNSError, ValueError) as error:
+            text = error.args[1] if len(error.args) > 1 else str(error)
+            raise TransportError(Reason.DNS, f"{name} has no {record} record: {text}") from error
+        wanted = getattr(pycares, f"{record}RecordData")
+        return [found.data for found in answer.answer if isinstance(found.data, wanted)]
+
+    def _channel(self) -> "aiodns.DNSResolver":
+        import aiodns
+        import pycares
+
+        try:
+            if self._ares is None:
+                self._ares = aiodns.DNSResolver(nameservers=self._nameservers, loop=asyncio.get_running_loop())
+        except pycares.AresError as error:
+            raise TransportError(Reason.PROBER, f"name resolution cannot start: {error}") from error
+        return self._ares
 
     async def aclose(self) -> None:
         if self._ares is not None:

@@ -51,3 +51,7 @@ class Tls:
     def certificate(self) -> bytes | None:
         """The server's certificate, DER."""
         return self._session.getpeercert(binary_form=True)
+
+    def protocol(self) -> str | None:
+        """`TLSv1.3`, …; None before the handshake."""
+        return self._session.version()

@@ -14,6 +14,7 @@ _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?")
+_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[\w.-]+):(?P<port>\d{1,5})")
 _OWN_LABELS = frozenset({"alertname", "journey", "service", "severity", "location"})
 
 
@@ -67,6 +68,32 @@ def _url(value: Any) -> Template:
     return template
 
 
+def _address(value: Any) -> Template:
+    template = compile_template(value)
+    if template.constant:
+        split_address(template.source)
+    return template
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """`shop.example:443` or `[::1]:443` in its two parts. Raises ValueError."""
+    found = _ADDRESS.fullmatch(text.strip())
+    if not found or not 0 < int(found["port"]) < 65536:
+        raise ValueError(f"{text!r} is not a host with its port, such as shop.example:443")
+    return found["host"].strip("[]"), int(found["port"])
+
+
+def _proxy(text: str) -> str:
+    try:
+        parts = urlsplit(text.strip())
+        good = parts.scheme == "http" and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        good = False
+    if not good or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise ValueError("not the address of a proxy: write one such as http://proxy.example:3128")
+    return text.strip()
+
+
 def _text(value: Any) -> Any:
     if isinstance(value, str):
         return value
@@ -79,10 +106,12 @@ def _regex(pattern: str) -> str:
     return pattern
 
 
+Address = Annotated[Template, BeforeValidator(_address), WithJsonSchema({"type": "string"})]
 AnyHost = Annotated[str, AfterValidator(_host)]
 BaseUrl = Annotated[str, AfterValidator(_base)]
 HeaderName = Annotated[str, AfterValidator(_header_name)]
 LabelName = Annotated[str, AfterValidator(_label_name)]
+ProxyUrl = Annotated[str, AfterValidator(_proxy)]
 SavedRegex = Annotated[str, AfterValidator(_regex)]
 Text = Annotated[str, BeforeValidator(_text)]
 Url = Annotated[Template, BeforeValidator(_url), WithJsonSchema({"type": "string"})]

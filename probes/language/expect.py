@@ -1,10 +1,11 @@
 """`expect` and `until`: what an answer must be, judged in a fixed order."""
 
-from typing import Annotated, Self
+import operator
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from probes.duration import Duration
+from probes.duration import Duration, format_duration
 from probes.language.checks import HeaderName
 from probes.language.keys import Keys
 from probes.language.matchers import MatcherField, StatusField
@@ -27,6 +28,34 @@ class SlowerThan(Keys):
         return self
 
 
+class ExpiresIn(Keys):
+    """How far off the end of a certificate must be, in seconds."""
+
+    gt: Duration | None = None
+    gte: Duration | None = None
+    lt: Duration | None = None
+    lte: Duration | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _form(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not data:
+            raise ValueError("say how much of its life must be left, such as {gt: 14d}")
+        return data
+
+    def broken(self, left: float) -> str | None:
+        """The first comparison that does not hold, as people read it. `left`: seconds until the end."""
+        for sign, limit, holds in (
+            (">", self.gt, operator.gt),
+            (">=", self.gte, operator.ge),
+            ("<", self.lt, operator.lt),
+            ("<=", self.lte, operator.le),
+        ):
+            if limit is not None and not holds(left, limit):
+                return f"{sign} {format_duration(limit)}"
+        return None
+
+
 class Expect(Keys):
     status: StatusField | None = None
     header: dict[HeaderName, MatcherField] = Field(default_factory=dict)
@@ -35,6 +64,8 @@ class Expect(Keys):
     json_: dict[PathText, MatcherField] = Field(default_factory=dict, alias="json")
     html: dict[SelectorText, MatcherField] = Field(default_factory=dict)
     value: MatcherField | None = None
+    expires_in: ExpiresIn | None = None
+    protocol: MatcherField | None = None
     slower_than: SlowerThan | None = None
 
     @property

@@ -11,7 +11,7 @@ from probes.language.paths import PathText
 from probes.language.templates import TreeField
 from probes.pages.page import SelectorText
 
-KINDS = ("json", "html", "header", "cookie", "regex", "status")
+KINDS = ("json", "html", "header", "cookie", "regex", "status", "value")
 
 SaveName = VariableName
 
@@ -26,12 +26,13 @@ class Save(Keys):
     cookie: HeaderName | None = None
     regex: SavedRegex | None = None
     status: bool = False
+    value: bool = False
     default: TreeField | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _keyword(cls, data: Any) -> Any:
-        return {"status": True} if data == "status" else data
+        return {data: True} if data in ("status", "value") else data
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -39,8 +40,9 @@ class Save(Keys):
             raise ValueError(f"say one of {', '.join(KINDS)}: where the value comes from")
         if self.attr is not None and self.html is None:
             raise Wrong("attr belongs to html: the attribute of which element?", at=("attr",))
-        if "status" in self.kinds and not self.status:
-            raise Wrong("status: true, or the word status alone", at=("status",))
+        for word in ("status", "value"):
+            if word in self.kinds and not getattr(self, word):
+                raise Wrong(f"{word}: true, or the word {word} alone", at=(word,))
         return self
 
     @property

@@ -24,6 +24,7 @@ _SECRET_WORDS = re.compile(
     r"csrf|xsrf|sess(?!ame)|auth(?!ors?(?![a-z]))|bearer|jwt|nonce|(?<![a-z])(otp|sid)(?![a-z])|signature",
     re.IGNORECASE,
 )
+_SAME_IN_A_URL = re.compile(r"[A-Za-z0-9_-]+").fullmatch
 _PLAIN = re.compile(r"[A-Za-z0-9]+")
 _JSON_TEXT = re.compile(r'"([^"\\]{1,100})"\s*:\s*"((?:[^"\\]|\\.)+)"')
 _HANDED_OUT = re.compile(r'\\?"([^"\\]{1,100})\\?"\s*:\s*\\?"([^"\s\\]{12,})|[?&]([\w.-]{1,100})=([^&#\s"\'<>]{12,})')
@@ -101,9 +102,11 @@ class Masker:
         """Less the first part of a secret that whoever cut the text has left at its end."""
         end = text.rstrip(" …")
         for form, _ in self._forms():
-            for length in range(min(len(form), len(end)), SHORTEST_SECRET - 1, -1):
-                if end.endswith(form[:length]):
-                    return end[:-length] + "…"
+            at = end.find(form[:SHORTEST_SECRET], max(0, len(end) - len(form)))
+            while at >= 0:
+                if form.startswith(end[at:]):
+                    return end[:at] + "…"
+                at = end.find(form[:SHORTEST_SECRET], at + 1)
         return text
 
     def _forms(self) -> list[tuple[str, str]]:
@@ -115,7 +118,8 @@ class Masker:
 
 @lru_cache(maxsize=1024)
 def _encodings(secret: str) -> frozenset[str]:
-    return frozenset({secret, *forms(secret), *_in_a_url(secret)})
+    in_a_url = () if _SAME_IN_A_URL(secret) else _in_a_url(secret)
+    return frozenset({secret, *forms(secret), *in_a_url})
 
 
 def _in_a_url(secret: str) -> Iterator[str]:
@@ -181,6 +185,11 @@ def curl_command(
         words += ["--data-raw", _shell(_body_text(body), masker)]
     words.append(_shell(url, masker))
     return " ".join(words)
+
+
+def shell_command(words: Iterable[str], masker: Masker) -> str:
+    """Words for a shell, secrets as in `curl_command`."""
+    return " ".join(_shell(word, masker) for word in words)
 
 
 def _header_value(name: str, value: str) -> str:

@@ -15,6 +15,8 @@ from probes.running.evidence import tokens_in
 from probes.running.failure import Failed
 from probes.running.ledger import LedgerUnwritable
 from probes.running.making import recorded
+from probes.running.measured import Measured
+from probes.running.measured import judge as judge_measured
 from probes.running.reading.looking import keep, look
 from probes.running.run import Run
 from probes.running.steps import PERFORM
@@ -43,6 +45,7 @@ async def perform_step(model: StepModel, run: Run, deadline: float) -> Step:
     started = loop.time()
     step = Step(model.name, model.service or run.journey.service, Outcome.UP)
     run.session.begin(model.name)
+    run.command = []
     left = deadline - started
     if model.timeout is not None and model.until is None:
         deadline = min(deadline, started + model.timeout)
@@ -83,6 +86,10 @@ async def _once(model: StepModel, run: Run, step: Step, deadline: float) -> None
     if answer is None:
         return
     seconds = loop.time() - started
+    if isinstance(answer, Measured):
+        judge_measured(model, run, answer)
+        _judge_time(model, step, seconds)
+        return
     step.status = answer.status
     keep(model, run, await look(model, run, answer, deadline))
     _judge_time(model, step, seconds)

@@ -7,6 +7,7 @@ which headers go along), and a client costs more CPU than all else in a step.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from http.cookiejar import Cookie
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import httpx
 
 from probes import __version__
-from probes.http import ACCEPT_ENCODING, TransportError
+from probes.http import ACCEPT_ENCODING, Exchange, TransportError
 from probes.result import Reason
 from probes.running.answer import Answer
 from probes.running.failure import Failed
@@ -29,6 +30,9 @@ _DEFAULT_HEADERS = {
     "accept-encoding": ("Accept-Encoding", ACCEPT_ENCODING),
 }
 _URL_LIMIT = 16 << 10
+_COOKIE_LIMIT = 8 << 10  # characters of one cookie with its attributes; browsers drop it past half of that
+_NEW_COOKIES = 50  # of one answer
+_MOST_COOKIES = 150  # of one shop: as many as browsers keep, and each costs time to read and to mask
 
 
 class Host(NamedTuple):
@@ -119,6 +123,7 @@ class Session:
     left: bool = False  # whether a request may have reached its target since `begin`
     spent: dict[str, float] = field(default_factory=dict)  # phases since `begin`
     step: str = ""
+    certificates: dict[str, datetime] = field(default_factory=dict)  # by `host:port`: the end of the one that it showed
     _jars: dict[int, httpx.Cookies] = field(default_factory=dict)
 
     def begin(self, step: str) -> None:
@@ -145,7 +150,7 @@ class Session:
         visited: dict[tuple[str, httpx.URL], int] = {}
         first = host_of(outgoing.url)
         while True:
-            answer = await self._exchange(outgoing, deadline)
+            answer = await self.exchange(outgoing, deadline)
             if not (follow and answer.is_redirect):
                 return answer
             outgoing = self._redirected(outgoing, answer, first)
@@ -159,7 +164,8 @@ class Session:
                     status=answer.status,
                 )
 
-    async def _exchange(self, outgoing: Outgoing, deadline: float) -> Answer:
+    async def exchange(self, outgoing: Outgoing, deadline: float) -> Answer:
+        """One request and its answer, to any host. Raises TransportError."""
         request = self.request = self._request(outgoing, deadline)
         at = asyncio.get_running_loop().time()
         try:
@@ -173,8 +179,11 @@ class Session:
         except BaseException:  # cancelled: it may have reached its target, or not
             self.left = True
             raise
-        phases = response.extensions["shopwatch"].phases
+        made: Exchange = response.extensions["shopwatch"]
+        phases = made.phases
         self._account(phases)
+        if made.certificate_expires is not None:
+            self.certificates[f"{outgoing.url.host}:{outgoing.url.port or 443}"] = made.certificate_expires
         self._note(request, at, response.status_code, phases, len(content))
         return Answer(
             response.status_code, outgoing.url, response.headers, content, self._cookies(request, response), self.spent
@@ -262,11 +271,21 @@ class Session:
         if "set-cookie" in response.headers:
             if jar is None:
                 jar = self._jars[key] = httpx.Cookies()
-            jar.extract_cookies(response)
+            if len(jar) < _MOST_COOKIES:
+                jar.extract_cookies(_within_bounds(request, response))
         if not jar:
             return {}
         domain = _cookie_domain(request.url.host)
         return {cookie.name: cookie.value or "" for cookie in jar.jar if _belongs(cookie, domain)}
+
+
+def _within_bounds(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+    """The answer itself, or one with no more cookies than a shopper's browser would take."""
+    cookies = response.headers.get_list("set-cookie")
+    if len(cookies) <= _NEW_COOKIES and all(len(cookie) <= _COOKIE_LIMIT for cookie in cookies):
+        return response
+    taken = [("set-cookie", cookie) for cookie in cookies if len(cookie) <= _COOKIE_LIMIT][:_NEW_COOKIES]
+    return httpx.Response(response.status_code, headers=taken, request=request)
 
 
 def shown(host: Host) -> str:

@@ -6,16 +6,35 @@ from typing import Self
 from pydantic import model_validator
 
 from probes.files.mistakes import Wrong
-from probes.language.kinds import check, http, submit
-from probes.language.kinds.base import COMMON, CommonKeys, Kind, LaterKeys
+from probes.language.kinds import check, dns, http, promql, sql, submit, tcp, tls
+from probes.language.kinds.base import COMMON, CommonKeys, Kind
 from probes.language.templates import Template
 
-KINDS: tuple[Kind, ...] = (http.KIND, submit.KIND, check.KIND)
+KINDS: tuple[Kind, ...] = (
+    http.KIND,
+    submit.KIND,
+    check.KIND,
+    tcp.KIND,
+    tls.KIND,
+    dns.KIND,
+    sql.KIND,
+    promql.KIND,
+)
 
 _BY_VERB = {verb: kind for kind in KINDS for verb in kind.verbs}
 
 
-class Step(CommonKeys, http.HttpKeys, submit.SubmitKeys, check.CheckKeys, LaterKeys):
+class Step(
+    CommonKeys,
+    http.HttpKeys,
+    submit.SubmitKeys,
+    check.CheckKeys,
+    tcp.TcpKeys,
+    tls.TlsKeys,
+    dns.DnsKeys,
+    sql.SqlKeys,
+    promql.PromqlKeys,
+):
     """One step of a journey. `kind` says which of the keys have a meaning."""
 
     @model_validator(mode="after")

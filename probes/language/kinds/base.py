@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BeforeValidator, Field
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import Field
 
 from probes.duration import Duration
 from probes.language.keys import Keys
@@ -25,6 +24,8 @@ class CommonKeys(Keys):
 
 
 COMMON = frozenset({"name", "service", "when", "timeout"})
+READING_KEYS = frozenset({"expect", "save", "until", "within", "poll"})
+"""Of the kinds that read one value."""
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,3 @@ class Kind:
     expectations: frozenset[str]
     name_of: "Callable[[Step], str]"
     check: "Callable[[Step], None] | None" = None
-
-
-def _later(value: Any) -> None:
-    raise ValueError("this version of Shopwatch does not have it yet; it comes in a later version")
-
-
-Later = SkipJsonSchema[Annotated[None, BeforeValidator(_later)]]
-"""A key of the format that this version refuses, and says so."""
-
-
-class LaterKeys(Keys):
-    """Kinds of steps of the format that come in a later version."""
-
-    tcp: Later = None
-    tls: Later = None
-    dns: Later = None
-    sql: Later = None
-    promql: Later = None
