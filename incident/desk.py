@@ -22,6 +22,7 @@ from incident.daemon import engine
 from incident.daemon.bell import Bell
 from incident.daemon.holding import Holding
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
+from incident.history.keeper import History
 from incident.settings import Settings
 from incident.store import alerts as alert_store
 from incident.store import deliveries as delivery_store
@@ -64,6 +65,7 @@ class Desk:
         self.now = clock
         self.database = Database(database)
         self.tokens_kept = Tokens(self.database, settings, clock)
+        self.history = History(self.database, clock, lambda: self.settings)
         self.holding = Holding(lambda: self.settings)
         self._policy: Policy = policy_of(settings, runbook_finder)
         self._threads = frozenset(name for name, channel in settings.channels.items() if channel.kind == "slack")
@@ -139,7 +141,7 @@ class Desk:
             except Refused as error:
                 problems.append(str(error))
         if rows:
-            await self.database.write(lambda connection: run_store.add(connection, rows))
+            await self.history.take_in(rows)
             await self.changed()
         if problems:
             raise PartlyRefused(problems)
@@ -214,10 +216,6 @@ class Desk:
     async def journeys(self) -> list[dict[str, Any]]:
         """The last result of each journey and location, with `since`: how long its outcome has been what it is."""
         return await self.database.read(run_store.last)
-
-    async def runs(self, journey: str, limit: int = 100) -> list[dict[str, Any]]:
-        """Results of one journey, the newest first."""
-        return await self.database.read(lambda connection: run_store.history(connection, journey, limit))
 
     async def deliveries(self, incident: int | None = None, limit: int = 200) -> list[dict[str, Any]]:
         """Newest first, as JSON."""
@@ -324,10 +322,8 @@ class Desk:
         if time.monotonic() - self._pruned < _PRUNE_EVERY:
             return
         self._pruned = time.monotonic()
-        runs_before = now - timedelta(seconds=self.settings.limits.retention.runs)
 
         def job(connection: Connection) -> None:
-            run_store.prune(connection, runs_before)
             alert_store.prune(connection, now - timedelta(days=5), now - timedelta(days=30))
 
         await self.database.write(job)

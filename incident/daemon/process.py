@@ -120,7 +120,7 @@ async def serve(
             with left_token(host, sock.getsockname()[1], secret):
                 async with asyncio.TaskGroup() as group:
                     web = group.create_task(server.serve(sockets=[sock]))
-                    parts = (engine.run(desk), Outbox(desk, channels).run(), watch(desk, WATCHERS))
+                    parts = (engine.run(desk), Outbox(desk, channels).run(), watch(desk, WATCHERS), desk.history.run())
                     core = [group.create_task(work) for work in parts]
                     supervised = group.create_task(prober.run())
                     on_ready(Ready(url, workspace.dir, secret, desk))

@@ -5,11 +5,13 @@ A change here needs a migration in `migrations/versions`; a test compares the tw
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -110,19 +112,61 @@ channel_refs = Table(
     Column("data", JSON, nullable=False),
 )
 
-runs = Table(
-    "runs",
+run_places = Table(
+    "run_places",
     metadata,
-    Column("run_id", String(100), primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=True),
     Column("journey", Text, nullable=False),
     Column("location", Text, nullable=False),
-    Column("service", Text, nullable=False),
-    Column("outcome", String(10), nullable=False),
-    Column("started_at", UtcDateTime, nullable=False),
-    Column("duration_s", Float, nullable=False),
-    Column("result", JSON, nullable=False),
-    Index(None, "journey", "started_at"),
-    Index(None, "started_at"),
+    Column("packed_ms", BigInteger, nullable=False),  # runs that began before this have been packed and added up
+    UniqueConstraint("journey", "location"),
+)
+
+run_shapes = Table(
+    "run_shapes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("digest", String(32), nullable=False, unique=True),
+    Column("shape", JSON, nullable=False),  # incident.history.shapes
+    Column("used_day", Integer, nullable=False),  # since 1970: the last on which a run of it came in
+)
+
+runs = Table(  # those of the last hours; older ones are in `run_blocks`
+    "runs",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("started_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("run_id", String(100), primary_key=True),
+    Column("shape", Integer, nullable=False),
+    Column("kind", Integer, nullable=False),  # incident.history.rollup: how it counts; -1: it does not
+    Column("numbers", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+run_blocks = Table(
+    "run_blocks",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),  # since 1970, UTC
+    Column("data", LargeBinary, nullable=False),  # incident.history.packing: a chunk for each hour
+)
+
+run_failures = Table(
+    "run_failures",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("started_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("run_id", String(100), primary_key=True),
+    Column("evidence", LargeBinary, nullable=False),  # the whole result, compressed
+)
+
+run_rollups = Table(
+    "run_rollups",
+    metadata,
+    Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("total", LargeBinary, nullable=False),  # the day's, compressed JSON of incident.history.rollup
+    Column("hours", LargeBinary, nullable=False),  # those of its hours
 )
 
 journeys = Table(

@@ -181,7 +181,7 @@ async def test_results_are_kept_once_and_the_newest_is_shown(desk: Desk) -> None
     await desk.results([result("b", "up", 5), result("d", "down", 15), result("c", "up", 10)])
     [last] = await desk.journeys()
     assert (last["run_id"], last["since"]) == ("d", (START + timedelta(seconds=15)).isoformat())
-    assert [run["run_id"] for run in await desk.runs("login")] == ["d", "c", "b", "a"]
+    assert [run["run_id"] for run in (await desk.history.runs("login")).runs] == ["d", "c", "b", "a"]
     with pytest.raises(PartlyRefused, match="bad outcome"):
         await desk.results([result("e", "great", 20)])
 
@@ -252,4 +252,4 @@ async def test_runs_are_kept_as_long_as_the_workspace_says(desk: Desk, clock: Cl
 
     await desk.results([result("old", 15), result("new", 13)])
     await desk.cycle(clock())
-    assert [run["run_id"] for run in await desk.runs("j")] == ["new"]
+    assert [run["run_id"] for run in (await desk.history.runs("j")).runs] == ["new"]
