@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import httpx
 
 from probes.http.answer import Answer
-from probes.http.body import decode
+from probes.http.body import decode_aside
 from probes.http.errors import TransportError
 
 
@@ -64,7 +64,7 @@ class Response(httpx.Response):
             try:
                 raw = await self._body.read()
                 self.is_stream_consumed = True
-                self._content = self._decoded(raw)  # where httpx keeps it, for `text`, `json()` and the rest
+                self._content = await self._decoded(raw)  # where httpx keeps it, for `text`, `json()` and the rest
             finally:
                 await self.aclose()
         return self._content
@@ -74,12 +74,12 @@ class Response(httpx.Response):
         async for piece in super().aiter_bytes(chunk_size):
             yield piece
 
-    def _decoded(self, raw: bytes) -> bytes:
+    async def _decoded(self, raw: bytes) -> bytes:
         encoding = self.headers.get("content-encoding")
         if encoding is None:
             return raw
         try:
-            return decode(raw, encoding, self._max_body)
+            return await decode_aside(raw, encoding, self._max_body)
         except TransportError as error:
             error.phases, error.status = self._body.answer.exchange.phases, self.status_code
             raise

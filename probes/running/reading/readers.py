@@ -24,7 +24,7 @@ from probes.running.reading.inspection import Inspected, Questions
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 2  # readers for each of the two lines
+AT_ONCE: Mapping[bool | None, int] = {True: 2, None: 2, False: 1}  # readers for who is quick, unknown, slow
 SLOW_S = 0.1  # CPU seconds: who took longer has to prove that it was an exception
 _GRACE_S = 0.2  # past the step's deadline: the answer came in time, and deserves to be read
 _KNOWN = 10_000  # journeys
@@ -35,16 +35,17 @@ class ReaderGone(Exception):
 
 
 class Readers:
-    """Belongs to one event loop. `close` ends all of them."""
+    """Belongs to one event loop. `close` ends all of them. `process`: the one that makes them, once it was needed;
+    `used` and `killed` count what they read."""
 
     def __init__(self) -> None:
-        self._forker: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._idle: list[_Reader] = []
         self._busy: set[_Reader] = set()
-        self._quick: dict[str, bool] = {}  # by journey; those that are not known yet may be slow
-        self._lines = {quick: asyncio.Semaphore(AT_ONCE) for quick in (True, False)}
-        self.killed = 0
+        self._quick: dict[str, bool] = {}  # by journey
+        self._lines = {quick: asyncio.Semaphore(most) for quick, most in AT_ONCE.items()}
+        self.used = self.killed = 0
 
     async def inspect(
         self,
@@ -86,32 +87,36 @@ class Readers:
         if self._control is not None:
             self._control.close()
             self._control = None
-        if self._forker is not None:
-            self._forker.kill()  # its readers end by themselves: their sockets are closed
-            self._forker.wait()
-            self._forker = None
+        if self.process is not None:
+            self.process.kill()  # its readers end by themselves: their sockets are closed
+            self.process.wait()
+            self.process = None
+
+    def line(self, journey: str) -> asyncio.Semaphore:
+        """Where the bodies of this journey wait for their turn."""
+        return self._lines[self._quick.get(journey)]
 
     async def _read(self, answer: Answer, journey: str, deadline: float, job: tuple[Any, ...]) -> Any:
         began = False
-        quick = self._quick.get(journey, False)
+        self.used += 1
         try:
-            async with asyncio.timeout_at(deadline + _GRACE_S), self._lines[quick]:
+            async with asyncio.timeout_at(deadline + _GRACE_S), self.line(journey):
                 began = True
                 reply = await self._ask(wire.frame(pickle.dumps(job)))
         except TimeoutError:
             if not began:
                 raise _waited(answer) from None
-            self._note(journey, quick=False)
+            self.note(journey, quick=False)
             raise _unreadable(answer, "reading it was not over in time") from None
         except (ReaderGone, wire.NotData, OSError) as error:
             self.killed += 1
-            self._note(journey, quick=False)
+            self.note(journey, quick=False)
             log.warning("a body of journey %s could not be read: %s", journey, error)
             raise _unreadable(answer, "it is made so that reading it takes too much time or memory") from None
-        self._note(journey, quick=reply.seconds < SLOW_S)
+        self.note(journey, quick=reply.seconds < SLOW_S)
         return reply.said
 
-    def _note(self, journey: str, *, quick: bool) -> None:
+    def note(self, journey: str, *, quick: bool) -> None:
         if len(self._quick) > _KNOWN:
             self._quick.clear()
         self._quick[journey] = quick
@@ -133,7 +138,7 @@ class Readers:
 
     def _new(self) -> "_Reader":
         """Raises OSError where this machine gives us no process."""
-        if self._forker is None or self._forker.poll() is not None:
+        if self.process is None or self.process.poll() is not None:
             self._start()
         assert self._control is not None
         ours, its = socket.socketpair()
@@ -151,7 +156,7 @@ class Readers:
             self._control.close()
         self._control, its = socket.socketpair()
         with its:
-            self._forker = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "probes.running.reading.worker", str(its.fileno())],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[its.fileno()],

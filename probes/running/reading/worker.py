@@ -53,6 +53,8 @@ def _read_all(prober: socket.socket) -> NoReturn:
     try:
         while not last and (length := _exactly(prober, wire.LENGTH.size)):
             job = _exactly(prober, wire.LENGTH.unpack(length)[0])
+            if not job:
+                break  # nobody waits for it any more
             signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
             before = _cpu()
             said = _answer(job)
