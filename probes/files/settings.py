@@ -118,6 +118,39 @@ class Limits(Strict):
     retention: Retention = Retention()
 
 
+def _reference(text: str) -> str:
+    """Raises ValueError for what no prober could check its way out with."""
+    scheme, _, rest = text.partition(":")
+    if scheme in ("http", "https"):
+        return web_address(text)
+    if scheme == "dns" and rest and not any(c.isspace() or c in "/:" for c in rest):
+        return text
+    if scheme == "tcp" and _has_port(text):
+        return text
+    raise ValueError(
+        f'"{text}" is no target: write one such as https://example.com, tcp://192.0.2.1:443 or dns:a.example'
+    )
+
+
+def _has_port(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        return bool(url.hostname and url.port) and not url.path
+    except ValueError:
+        return False
+
+
+Reference = Annotated[str, StringConstraints(max_length=500), AfterValidator(_reference)]
+
+
+class ProberSettings(Strict):
+    """`reference`: what answers as long as the prober's own way out works. `silent_after`: seconds without a word after
+    which a location is said to be silent."""
+
+    reference: tuple[Reference, ...] = Field(default=(), max_length=10)
+    silent_after: Annotated[Duration, Field(ge=30)] = 120.0
+
+
 class ShopSettings(BaseModel):
     """The part of `shopwatch.yaml` that probes read; services in the order of the shopper's path."""
 
@@ -127,6 +160,7 @@ class ShopSettings(BaseModel):
     services: dict[Name, Service] = Field(min_length=1)
     environments: dict[Name, EnvironmentSettings] = Field(default_factory=dict)
     limits: Limits = Limits()
+    prober: ProberSettings = ProberSettings()
 
     def all_needs(self, service: str) -> frozenset[str]:
         """Every service that this one cannot work without, directly or through others; empty for an unknown one."""

@@ -24,16 +24,19 @@ _saving = threading.Lock()
 
 @dataclass
 class Remembered:
-    """By journey. `last_runs`: Unix seconds at which a run last started."""
+    """By journey. `last_runs`: Unix seconds at which a run last started. `own`: alerts that are about no journey's
+    runs, each by a name of its own."""
 
     states: dict[str, JourneyState] = field(default_factory=dict)
     last_runs: dict[str, float] = field(default_factory=dict)
+    own: dict[str, JourneyState] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "version": VERSION,
             "states": {name: _state_to_json(state) for name, state in self.states.items() if not state.quiet},
             "last_runs": {name: round(at, 3) for name, at in self.last_runs.items()},
+            "own": {name: _state_to_json(state) for name, state in self.own.items()},
         }
 
     @staticmethod
@@ -45,7 +48,8 @@ class Remembered:
         last_runs = {str(name): float(at) for name, at in dict(data["last_runs"]).items()}
         if not all(map(math.isfinite, last_runs.values())):
             raise ValueError("a run at no time")
-        return Remembered(states, last_runs)
+        own = {str(name): _state_from_json(state) for name, state in dict(data.get("own", {})).items()}
+        return Remembered(states, last_runs, own)
 
 
 def load(path: Path) -> Remembered:

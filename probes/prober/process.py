@@ -84,6 +84,7 @@ async def _serve(
     control: int | None,
     reload_early: threading.Event,
 ) -> None:
+    from probes.prober.doubts import Doubts
     from probes.prober.on_demand import OnDemand
     from probes.prober.reload import Masks, Reloading, token_of
     from probes.prober.report import Reporter
@@ -106,8 +107,11 @@ async def _serve(
     def reloaded(workspace: Workspace) -> None:
         reporter.use_token(token_of(workspace))
         masks.use(workspace.env.secrets)
+        doubts.references = workspace.settings().prober.reference
 
-    rounds = Rounds(journeys, run, reporter, _folder(workspace, location) / "state.json", location=location)
+    doubts = Doubts(location, workspace.settings().prober.reference)
+    state = _folder(workspace, location) / "state.json"
+    rounds = Rounds(journeys, run, reporter, state, location=location, doubts=doubts)
     reloading = Reloading(workspace, rounds, context, reloaded)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
     if reload_early.is_set():

@@ -17,9 +17,11 @@ from probes.alert import Alert
 from probes.language.journey import Journey
 from probes.prober import memory
 from probes.prober.changes import Changes, compare
+from probes.prober.doubts import Doubts
 from probes.prober.report import Reporter
 from probes.prober.rules import RESEND, JourneyState, due, judge
 from probes.prober.schedule import Schedule
+from probes.prober.standing import Said, stand
 from probes.result import Outcome, Reason, Result, Step
 
 log = structlog.get_logger("prober")
@@ -27,6 +29,7 @@ log = structlog.get_logger("prober")
 RunJourney = Callable[[Journey], Awaitable[Result]]
 LOOK_AROUND = 1.0  # seconds between looks at what is to be said again
 REMEMBER_EVERY = 5.0  # seconds between saves, where no alert asks for one at once
+FIRST_LOOK = 30.0  # seconds after a start in which an alert of the prober's own is not taken to be over
 GOODBYE = 0.4  # seconds that runs have to end when the prober is told to
 
 
@@ -43,6 +46,7 @@ class Rounds:
         location: str = "local",
         resend: timedelta = RESEND,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        doubts: Doubts | None = None,
     ) -> None:
         self._journeys = {journey.name: journey for journey in journeys}
         self._run_journey = run
@@ -57,6 +61,9 @@ class Rounds:
         self._ending: set[asyncio.Task[None]] = set()  # runs of journeys that were taken out meanwhile
         self._fresh: list[Alert] = []
         self._alarm = asyncio.Event()
+        self._said: dict[str, Said] = {}
+        self.doubts = doubts or Doubts(location)
+        self.doubts.on_news(self._alarm.set)
 
     @property
     def journeys(self) -> Mapping[str, Journey]:
@@ -68,7 +75,9 @@ class Rounds:
         self._schedule = Schedule(self._start, wall_clock=lambda: self._now().timestamp())
         for journey in self._journeys.values():
             self._schedule.add(journey.name, journey.every, last_run=self._remembered.last_runs.get(journey.name))
-        helpers = [asyncio.create_task(self._reporter.run()), asyncio.create_task(self._courier())]
+        self._started = asyncio.get_running_loop().time()
+        parts = (self._reporter.run(), self._courier(), self.doubts.run())
+        helpers = [asyncio.create_task(part) for part in parts]
         stopped = asyncio.create_task(stop.wait())
         log.info("prober started", journeys=len(self._journeys), location=self._location)
         try:
@@ -99,6 +108,7 @@ class Rounds:
         changes = compare(self._journeys, new)
         self._journeys = new
         self._forget_the_removed()
+        self.doubts.forget(new)
         for name in changes.removed:
             self._schedule.remove(name)
         self._ending |= {task for task in self._runs if task.get_name() in changes.removed}
@@ -128,8 +138,9 @@ class Rounds:
         try:
             result = await self._guarded(journey)
             result.lag_s = round(lag, 6)
+            counts = await self.doubts.consider(journey, result)
             if asyncio.current_task() not in self._ending:
-                sooner = self._judge(journey, result)
+                sooner = self._judge(journey, result) if counts else self._only_report(journey, result)
         finally:
             self._schedule.finished(journey.name, sooner)
 
@@ -162,6 +173,38 @@ class Rounds:
             self._alarm.set()
         return sooner
 
+    def _only_report(self, journey: Journey, result: Result) -> None:
+        """The prober's own trouble: the shop is neither the worse nor the better for it."""
+        self._reporter.results(result.to_json())
+        seen = failed.seen if (failed := result.failed) else None
+        log.warning("a run says nothing about the shop", journey=journey.name, run=result.run_id, why=seen)
+
+    def say(self, name: str, said: Said | None) -> None:
+        """From now on this is so, until it is called again with None: one alert for each `name`."""
+        if said is None:
+            self._said.pop(name, None)
+        else:
+            self._said[name] = said
+        self._alarm.set()
+
+    def _stand(self) -> list[Alert]:
+        own, alerts, now = self._remembered.own, list[Alert](), self._now()
+        self._said |= {"prober": said} if (said := self.doubts.said()) else {}
+        if said is None:
+            self._said.pop("prober", None)
+        for name in {*own, *self._said}:
+            state = own.get(name, JourneyState())
+            if name not in self._said and state.firing and self._just_started():
+                continue
+            own[name], fresh = stand(state, self._said.get(name), now, resend=self._resend)
+            alerts += fresh
+            if own[name].quiet:
+                del own[name]
+        return alerts
+
+    def _just_started(self) -> bool:
+        return asyncio.get_running_loop().time() - self._started < FIRST_LOOK
+
     async def _courier(self) -> None:
         """Says what is new at once, and what is still true from time to time; saves what is remembered first."""
         loop = asyncio.get_running_loop()
@@ -169,7 +212,7 @@ class Rounds:
         while True:
             fresh, self._fresh = self._fresh, []
             self._alarm.clear()
-            alerts = fresh + self._say_again()
+            alerts = fresh + self._stand() + self._say_again()
             if alerts or loop.time() - saved >= REMEMBER_EVERY:
                 await self._save(durable=bool(alerts))
                 saved = loop.time()
@@ -182,10 +225,11 @@ class Rounds:
 
     def _say_again(self) -> list[Alert]:
         now, alerts = self._now(), []
-        for name, state in self._remembered.states.items():
-            if state.firing or state.over:
-                self._remembered.states[name], again = due(state, now, resend=self._resend)
-                alerts += again
+        for states in (self._remembered.states, self._remembered.own):
+            for name, state in states.items():
+                if state.firing or state.over:
+                    states[name], again = due(state, now, resend=self._resend)
+                    alerts += again
         return alerts
 
     async def _say(self, alerts: list[Alert]) -> None:
@@ -198,6 +242,9 @@ class Rounds:
             await asyncio.to_thread(memory.save, self._memory_file, text, durable=durable)
         except OSError as error:
             log.error("what the prober remembers cannot be saved", file=str(self._memory_file), error=str(error))
+            self.doubts.cause("memory", f"what it remembers cannot be saved: {error.strerror or error}")
+        else:
+            self.doubts.cause("memory", None)
 
 
 async def _end(tasks: Sequence["asyncio.Task[None] | asyncio.Task[bool]"]) -> None:
