@@ -25,6 +25,9 @@ _SESSION = {
     "lock_timeout": "10s",  # somebody else's process is stopped while it holds the lock
     "idle_in_transaction_session_timeout": "30s",  # and so the server ends its transaction
 }
+_ON_DISK = (  # before anybody is answered, whatever the server's default; what waits for more than that may stay so
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
 
 
 def is_sqlite(url: URL) -> bool:
@@ -87,6 +90,8 @@ def _set_up_postgresql(connection: Any, _record: Any) -> None:
                 return super().dump(obj.encode(errors="replace").decode().replace("\0", "\ufffd"))
 
     connection.adapters.register_dumper(str, Dumper)
+    connection.execute(_ON_DISK)
+    connection.commit()
 
 
 def _create(url: URL, **options: Any) -> Engine:
