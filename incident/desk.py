@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from incident.daemon.bell import Bell
 from incident.daemon.holding import Holding
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
 from incident.history.keeper import History
+from incident.loaded import Loaded
 from incident.settings import Settings
 from incident.store import alerts as alert_store
 from incident.store import deliveries as delivery_store
@@ -57,7 +58,6 @@ class Desk:
         runbook_finder: RunbookFinder | None = None,
         base_url: str = "",
     ) -> None:
-        self.settings = settings
         self.base_url = base_url
         self.wake = asyncio.Event()
         self.outbox_bell = Bell()
@@ -67,8 +67,10 @@ class Desk:
         self.tokens_kept = Tokens(self.database, settings, clock)
         self.history = History(self.database, clock, lambda: self.settings)
         self.holding = Holding(lambda: self.settings)
-        self._policy: Policy = policy_of(settings, runbook_finder)
-        self._threads = frozenset(name for name, channel in settings.channels.items() if channel.kind == "slack")
+        self.loaded = Loaded(clock())
+        self.on_reload: list[Callable[[Settings], Awaitable[None]]] = []
+        self._runbook_finder = runbook_finder
+        self._use(settings)
         self._noticed = asyncio.Condition()
         self._cycle = (0.0, 0, 0)  # seconds of the last one, how many, how many failed
         self._pruned = float("-inf")
@@ -83,6 +85,21 @@ class Desk:
     async def close(self) -> None:
         """Waits for what is being written."""
         await asyncio.to_thread(self.database.close)
+
+    def _use(self, settings: Settings) -> None:
+        self.settings = settings
+        self._policy: Policy = policy_of(settings, self._runbook_finder)
+        self._threads = frozenset(name for name, channel in settings.channels.items() if channel.kind == "slack")
+
+    async def reload(self, settings: Settings, runbook_finder: RunbookFinder | None = None) -> None:
+        """From now on these settings hold, for everything that `on_reload` names too. A finder replaces the old one."""
+        self._runbook_finder = runbook_finder or self._runbook_finder
+        self._use(settings)
+        self.tokens_kept.use(settings)
+        for told in self.on_reload:
+            await told(settings)
+        self.loaded = Loaded(self.now())
+        await self.changed(wake=True)
 
     async def changed(self, wake: bool = False, messages: int = 0) -> None:
         """Tells those who wait for changes; with `wake` the engine too, with `messages` the outbox."""

@@ -23,7 +23,12 @@ class Tokens:
         self._clock = clock
         self._stored: dict[str, Actor] = {}
         self._read_at = float("-inf")
-        self._held = {
+        self._lent: dict[str, Actor] = {}
+        self.use(settings)
+
+    def use(self, settings: Settings) -> None:
+        """The sources of these settings, and no others."""
+        self._sources = {
             store.digest(source.token): Actor(source.name, Role.VIEWER, Kind.SOURCE)
             for source in settings.intake.sources
         }
@@ -39,7 +44,7 @@ class Tokens:
 
     def lend(self, actor: Actor) -> str:
         secret = store.new_secret()
-        self._held[store.digest(secret)] = actor
+        self._lent[store.digest(secret)] = actor
         return secret
 
     async def listed(self) -> list[dict[str, Any]]:
@@ -52,7 +57,7 @@ class Tokens:
 
     async def authenticate(self, secret: str) -> Actor | None:
         key = store.digest(secret)
-        held = self._held.get(key)
+        held = self._lent.get(key) or self._sources.get(key)
         if held is not None:
             return held
         if time.monotonic() - self._read_at > _FRESH:

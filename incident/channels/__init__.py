@@ -70,6 +70,26 @@ def build_channels(settings: Settings, desk: "Desk") -> dict[str, Channel]:
     return {name: _build(name, spec, context) for name, spec in specs.items()}
 
 
+def rebuild_channels(
+    settings: Settings, desk: "Desk", before: Settings, channels: Mapping[str, Channel]
+) -> dict[str, Channel]:
+    """As `build_channels`; those that are configured as they were `before` stay the ones they are.
+
+    Raises ChannelMisconfigured.
+    """
+    context = Context(settings, desk)
+    same_slack = settings.slack == before.slack
+    kept = {
+        name: channels[name]
+        for name, spec in settings.channels.items()
+        if name in channels and before.channels.get(name) == spec and (same_slack or spec.kind != "slack")
+    }
+    if CONSOLE in channels and CONSOLE not in settings.channels and CONSOLE not in before.channels:
+        kept[CONSOLE] = channels[CONSOLE]
+    specs: dict[str, ChannelSettings] = {CONSOLE: ChannelSettings(console=True), **settings.channels}
+    return {name: kept.get(name) or _build(name, spec, context) for name, spec in specs.items()}
+
+
 def _build(name: str, spec: ChannelSettings, context: Context) -> Channel:
     module = KINDS.get(spec.kind)
     if module is None:

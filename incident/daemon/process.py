@@ -16,12 +16,13 @@ import click
 import structlog
 import uvicorn
 
-from incident.channels import build_channels, close_channels
+from incident.channels import build_channels
 from incident.core.actor import Actor, Kind, Role
 from incident.daemon import engine, logs
 from incident.daemon.listening import announce, bind, left_token, sole_daemon, url_of
 from incident.daemon.outbox import Outbox
 from incident.daemon.prober_line import ProberLine
+from incident.daemon.reload import Reloading, finder
 from incident.daemon.supervisor import Supervisor
 from incident.desk import Desk
 from incident.errors import IncidentError
@@ -103,24 +104,24 @@ async def serve(
     with sole_daemon(workspace.state) as lock, _listening(host, settings.listen.port if port is None else port) as near:
         sock, url = near
         announce(lock, url)
-        found = Library(workspace.dir)
         desk = Desk(
             database or sqlite_url(workspace.state / "shopwatch.db"),
             settings,
-            runbook_finder=lambda labels: [runbook.name for runbook in found.for_alert(labels)],
+            runbook_finder=finder(Library(workspace.dir)),
             base_url=settings.status_page.public_url or url,
         )
         await desk.start()
-        channels = build_channels(settings, desk)
+        outbox = Outbox(desk, build_channels(settings, desk))
         try:
             line = ProberLine()
-            server = _server(await create_app(desk, settings, workspace.dir, line))
             prober = _prober(workspace, url, desk, environment, line)
+            reloading = Reloading(workspace, desk, outbox, prober, url)
+            server = _server(await create_app(desk, settings, workspace.dir, line, reloading.reload))
             secret = desk.lend_token(Actor(_account(), Role.ADMIN))
             with left_token(host, sock.getsockname()[1], secret):
                 async with asyncio.TaskGroup() as group:
                     web = group.create_task(server.serve(sockets=[sock]))
-                    parts = (engine.run(desk), Outbox(desk, channels).run(), watch(desk, WATCHERS), desk.history.run())
+                    parts = (engine.run(desk), outbox.run(), reloading.run(), watch(desk, WATCHERS), desk.history.run())
                     core = [group.create_task(work) for work in parts]
                     supervised = group.create_task(prober.run())
                     on_ready(Ready(url, workspace.dir, secret, desk))
@@ -131,7 +132,7 @@ async def serve(
                     await web
                     await _ended(core)
         finally:
-            await close_channels(channels)
+            await outbox.close()
             await desk.close()
             log.info("ended")
 

@@ -1,7 +1,10 @@
 """Keeps one child process running: starts it, restarts it with back-off when it dies, ends it when asked."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -55,6 +58,12 @@ class Supervisor:
             log.error("child ended", child=self.name, how=how, restart_in_s=pause)
             await self.sleep(pause)
             pause = min(pause * 2, self.patience.longest)
+
+    def tell(self, number: signal.Signals) -> None:
+        """Sends the child a signal, if there is one just now: one that starts later needs none."""
+        if self.pid is not None:
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(self.pid, number)
 
     async def _once(self) -> str:
         """One life of the child; how it ended, in words."""

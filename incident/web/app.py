@@ -1,6 +1,6 @@
 """The web app: every route, behind the gate."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from incident.web.gate import Gate
 from incident.web.guards import Names
 from incident.web.metrics import Metrics
 from incident.web.on_demand import OnDemandRuns
+from incident.web.reload import reload_routes
 from incident.web.status import StatusPage
 from probes import __version__
 
@@ -38,9 +39,14 @@ _STATUSES: tuple[tuple[type[IncidentError], int], ...] = (
 
 
 async def create_app(
-    desk: Desk, settings: Settings, folder: Path | None = None, line: ProberLine | None = None
+    desk: Desk,
+    settings: Settings,
+    folder: Path | None = None,
+    line: ProberLine | None = None,
+    reload: Callable[[], Awaitable[None]] | None = None,
 ) -> Gate:
-    """`desk` has been started. `folder` is the workspace, for the status page's logo; `line` leads to the prober."""
+    """`desk` has been started. `folder` is the workspace, for the status page's logo; `line` leads to the prober;
+    `reload` reads the workspace again."""
     callers = Callers(desk)
     await callers.refresh()
     metrics = Metrics(desk)
@@ -52,26 +58,47 @@ async def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.include_router(Api(desk, callers, desk.base_url, metrics.observe).router)
+    api = Api(desk, callers, desk.base_url, metrics.observe)
+    app.include_router(api.router)
     app.router.routes.extend([*_plain_routes(desk, settings, folder, metrics), *OnDemandRuns(line).routes()])
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(IncidentError, _incident_error)
     app.add_exception_handler(Exception, _defect)
+    if reload is not None:
+        app.router.routes.extend(reload_routes(reload))
+    gate = Gate(app, callers, _names(settings))
+    chat = _chat_routes(desk)
+    app.router.routes.extend(chat)
+    slack = settings.slack
+
+    async def reloaded(settings: Settings) -> None:
+        nonlocal chat, slack
+        gate.names = _names(settings)
+        api.base_url = desk.base_url
+        await callers.refresh()
+        if settings.slack != slack:
+            old, chat, slack = chat, _chat_routes(desk), settings.slack
+            app.router.routes[:] = [*(route for route in app.router.routes if route not in old), *chat]
+
+    desk.on_reload.append(reloaded)
+    return gate
+
+
+def _names(settings: Settings) -> Names:
     listen = settings.listen
-    return Gate(
-        app, callers, Names.of(listen.host, settings.status_page.public_url, listen.trusted_proxies, listen.names)
-    )
+    return Names.of(listen.host, settings.status_page.public_url, listen.trusted_proxies, listen.names)
 
 
 def _plain_routes(desk: Desk, settings: Settings, folder: Path | None, metrics: Metrics) -> list[BaseRoute]:
+    page, alertmanager = StatusPage(desk, settings, desk.now, folder), Alertmanager(desk, settings, desk.now)
+    desk.on_reload += [page.reload, alertmanager.reload]
     return [
-        *StatusPage(desk, settings, desk.now, folder).routes(),
-        *Alertmanager(desk, settings, desk.now).routes(),
+        *page.routes(),
+        *alertmanager.routes(),
         Route("/metrics", metrics.get, methods=["GET"]),
         Route("/-/healthy", _healthy, methods=["GET"]),
         Route("/-/ready", _ready(desk), methods=["GET"]),
-        *_chat_routes(desk),
     ]
 
 
@@ -95,7 +122,7 @@ def _ready(desk: Desk) -> Callable[[Request], Any]:
                 raise desk.database.trouble
         except IncidentError as error:
             return PlainTextResponse(f"Shopwatch is not ready: {error}\n", 503, headers={"Cache-Control": "no-store"})
-        return PlainTextResponse("Shopwatch is ready.\n", headers={"Cache-Control": "no-store"})
+        return PlainTextResponse(f"Shopwatch is ready.\n{desk.loaded.text}", headers={"Cache-Control": "no-store"})
 
     return ready
 

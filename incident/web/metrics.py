@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from incident.desk import Desk
+from incident.loaded import Loaded
 from incident.numbers import BUCKETS, Histogram, Numbers
 from probes.prober.metrics import ProbeMetrics
 
@@ -39,6 +40,7 @@ class Metrics:
         numbers = await self.desk.metrics()
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Snapshot(numbers))
+        registry.register(_Configuration(self.desk.loaded))
         body = generate_latest(self.journeys) + generate_latest(registry)
         return Response(body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
@@ -72,6 +74,19 @@ class _Snapshot:
         yield CounterMetricFamily(
             "shopwatch_engine_cycle_failures", "Cycles that failed.", value=numbers.cycle_failures
         )
+
+
+class _Configuration:
+    """By the names that Prometheus and Alertmanager have for it."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        self.loaded = loaded
+
+    def collect(self) -> Iterable[Metric]:
+        text = "Whether the configuration was fit to be used when it was last read."
+        yield _gauge("shopwatch_config_last_reload_successful", text, not self.loaded.problem)
+        text = "When the configuration in use was read."
+        yield _gauge("shopwatch_config_last_reload_success_timestamp_seconds", text, self.loaded.at.timestamp())
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -57,16 +57,24 @@ class StatusPage:
         self, desk: Desk, settings: Settings, clock: Callable[[], datetime], folder: Path | None = None
     ) -> None:
         self.desk = desk
-        self.settings = settings
         self.clock = clock
         self.started_at = clock()
-        self.logo = _logo(settings, folder)
-        self.languages = tuple(lang for lang in ("en", "zh") if lang in settings.shop.languages) or ("en",)
+        self.folder = folder
+        self._use(settings)
         self._lock = asyncio.Lock()
         self._rendered: dict[str, Rendered] = {}
         self._change = -1
         self._valid_until = self.started_at
         self._notices: dict[int, tuple[int, Notice | None]] = {}
+
+    def _use(self, settings: Settings) -> None:
+        self.settings = settings
+        self.logo = _logo(settings, self.folder)
+        self.languages = tuple(lang for lang in ("en", "zh") if lang in settings.shop.languages) or ("en",)
+
+    async def reload(self, settings: Settings) -> None:
+        self._use(settings)
+        self._rendered, self._notices = {}, {}
 
     def routes(self) -> list[Route]:
         return [
