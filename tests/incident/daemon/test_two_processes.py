@@ -89,8 +89,8 @@ async def test_two_outboxes_share_the_deliveries_and_send_none_twice_nor_out_of_
     assert all(by_each)
     order: dict[str, list[int]] = defaultdict(list)
     for key in taken:
-        number, seq, _ = key.split("-")
-        order[number].append(int(seq))
+        incident, seq, _ = key.split("-")
+        order[incident].append(int(seq))
     assert all(seqs == sorted(seqs) for seqs in order.values())
 
 
