@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Outcome(StrEnum):
@@ -73,6 +73,16 @@ class Step:
         }
 
 
+class Certificate(NamedTuple):
+    """The end of the certificate that `host` (with its port) showed, aware UTC."""
+
+    host: str
+    expires_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        return {"host": self.host, "expires_at": self.expires_at.isoformat()}
+
+
 @dataclass(slots=True)
 class Result:
     """One run of one journey. `started_at` is UTC. `lag_s`: how late the scheduler started it, None by hand."""
@@ -89,6 +99,7 @@ class Result:
     location: str = "local"
     account: str | None = None  # the user that the run leased
     lag_s: float | None = None
+    certificate: Certificate | None = None  # of those that the run saw, the one that ends first
 
     @property
     def failed(self) -> Step | None:
@@ -113,4 +124,5 @@ class Result:
             "location": self.location,
             "account": self.account,
             "lag_s": self.lag_s,
+            "certificate": None if self.certificate is None else self.certificate.to_json(),
         }

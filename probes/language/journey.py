@@ -15,6 +15,7 @@ from probes.language.checks import AnyHost, BaseUrl, HeaderName, LabelName, Prox
 from probes.language.keys import Keys
 from probes.language.kinds import Step
 from probes.language.templates import TemplateField, TreeField
+from probes.slo import Slo
 
 _MAYBE_ABSOLUTE = re.compile(r"\s*([a-z][a-z0-9+.-]*://|\{\{)", re.IGNORECASE)
 _N_OF_M = re.compile(r"(\d{1,3}) of (\d{1,3})")
@@ -42,6 +43,13 @@ def parse_after(value: Any) -> After:
     return after
 
 
+class CertificateAlert(Keys):
+    """An alert about a certificate that ends within so many seconds, apart from whether the journey works."""
+
+    within: Annotated[Duration, Field(gt=0)] = 14 * 86_400.0
+    severity: Severity = "SEV3"
+
+
 class AlertRule(Keys):
     """When runs become an alert. `confirm`: seconds until the next run after a failed one, 0 waits for the interval."""
 
@@ -58,6 +66,7 @@ class AlertRule(Keys):
         BeforeValidator(parse_where),
         WithJsonSchema({"type": "string", "examples": ["2 of 3 locations"]}),
     ] = None
+    certificate: Annotated[CertificateAlert | None, BeforeValidator(none_word)] = CertificateAlert()
 
 
 class TlsSettings(Keys):
@@ -98,6 +107,7 @@ class Journey(Keys):
     base: BaseUrl | None = None
     labels: dict[LabelName, str] = Field(default_factory=dict)
     mutates: Literal["none", "cart", "authorize", "order"] = "none"
+    slo: Slo | None = None
     accounts: list[Account] = Field(default_factory=list)
     headers: dict[HeaderName, TemplateField] = Field(default_factory=dict)
     hosts: list[AnyHost] = Field(default_factory=list)

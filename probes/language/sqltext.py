@@ -69,7 +69,7 @@ class _Text(_Value):
 
 
 def literal(value: Any) -> str:
-    """A value as SQLite and PostgreSQL both read it; an instant as `2026-01-31 13:00`, in UTC. Raises TemplateFailed."""
+    """A value as SQLite and PostgreSQL both read it; an instant in UTC, without zone. Raises TemplateFailed."""
     if value is None:
         return "NULL"
     if isinstance(value, bool):

@@ -87,6 +87,7 @@ def _state_to_json(state: JourneyState) -> dict[str, Any]:
         "elsewhere": None if state.elsewhere is None else [state.elsewhere[0], state.elsewhere[1].isoformat()],
         "over": [_over_to_json(over) for over in state.over],
         "raised": [[kind, at.isoformat()] for kind, at in state.raised],
+        "certificate": None if state.certificate is None else _open_to_json(state.certificate),
     }
 
 
@@ -118,6 +119,7 @@ def _state_from_json(data: Any) -> JourneyState:
         elsewhere=None if elsewhere is None else (str(elsewhere[0]), _instant(elsewhere[1])),
         over=tuple(_over_from_json(over) for over in data["over"]),
         raised=tuple((str(kind), _instant(at)) for kind, at in data.get("raised", ())),
+        certificate=_open_from_json(data["certificate"]) if data.get("certificate") else None,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from probes.alert import Alert
 from probes.duration import format_duration
+from probes.prober import certificates
 from probes.result import Outcome, Result
 
 DOWN = "JourneyDown"
@@ -41,6 +42,8 @@ class AlertRule(Protocol):
     def flapping(self) -> tuple[int, float] | None: ...
     @property
     def where(self) -> object: ...
+    @property
+    def certificate(self) -> certificates.CertificateRule | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Rule:
     degraded: str | None = None
     flapping: tuple[int, float] | None = (3, 1800.0)
     where: object = None
+    certificate: certificates.CertificateRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,8 @@ class JourneyState:
     """All that the rules remember of a journey. `history`: oldest first, only as long as the rule looks back.
 
     `elsewhere`: the last run, while down, failed in a step of this other service, since then. `raised`: when alerts of
-    each kind began, as far back as the rule for flapping looks.
+    each kind began, as far back as the rule for flapping looks. `renewed`: so many runs in a row have seen certificates
+    that last, while the alert about one that ends soon is firing.
     """
 
     history: tuple[Run, ...] = ()
@@ -112,10 +117,12 @@ class JourneyState:
     elsewhere: tuple[str, datetime] | None = None
     over: tuple[Over, ...] = ()
     raised: tuple[tuple[str, datetime], ...] = ()
+    certificate: Open | None = None
+    renewed: int = 0
 
     @property
     def firing(self) -> tuple[Open, ...]:
-        return tuple(alert for alert in (self.down, self.degraded) if alert is not None)
+        return tuple(alert for alert in (self.down, self.degraded, self.certificate) if alert is not None)
 
     @property
     def quiet(self) -> bool:
@@ -133,6 +140,7 @@ def judge(
     state = _judge_down(rule, state, result, now)
     state = _judge_degraded(rule, state, result, now)
     state = _flapping(rule, state, result, now)
+    state = _judge_certificate(rule, state, result, now)
     fresh = [alert for alert in state.firing if alert.sent_at is None]
     alerts = [alert.alert(now, resend) for alert in fresh]
     alerts += [alert.alert(now) for alert in state.over if alert not in before.over]
@@ -215,6 +223,24 @@ def _still_degraded(rule: AlertRule, state: JourneyState, firing: Open, result: 
     return _raise(rule, state, "degraded", labels, result, since=result.started_at, now=now)
 
 
+def _judge_certificate(rule: AlertRule, state: JourneyState, result: Result, now: datetime) -> JourneyState:
+    seen, firing = certificates.look(rule.certificate, result, now), state.certificate
+    if seen is certificates.Look.NOTHING or (firing is None and seen is certificates.Look.LASTS):
+        return state
+    if not isinstance(seen, certificates.EndsSoon):
+        renewed = state.renewed + 1
+        if rule.certificate is not None and renewed < rule.clear:
+            return replace(state, renewed=renewed)
+        return replace(_end(state, "certificate", now), renewed=0)
+    state = replace(state, renewed=0)
+    if firing is not None and firing.labels == seen.labels:
+        return replace(state, certificate=replace(firing, annotations=seen.annotations))
+    state = _end(state, "certificate", now)
+    state = _raise(rule, state, "certificate", seen.labels, result, since=now, now=now)
+    assert state.certificate is not None
+    return replace(state, certificate=replace(state.certificate, annotations=seen.annotations))
+
+
 def _wants_degraded(rule: AlertRule) -> bool:
     return rule.degraded is not None
 
@@ -281,9 +307,10 @@ def _end(state: JourneyState, kind: str, now: datetime) -> JourneyState:
 
 
 def _sent(state: JourneyState, alerts: list[Open], now: datetime) -> JourneyState:
-    down = replace(state.down, sent_at=now) if state.down in alerts and state.down else state.down
-    degraded = replace(state.degraded, sent_at=now) if state.degraded in alerts and state.degraded else state.degraded
-    return replace(state, down=down, degraded=degraded)
+    def sent(alert: Open | None) -> Open | None:
+        return replace(alert, sent_at=now) if alert is not None and alert in alerts else alert
+
+    return replace(state, down=sent(state.down), degraded=sent(state.degraded), certificate=sent(state.certificate))
 
 
 def _confirm_in(rule: AlertRule, state: JourneyState) -> float | None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from probes.language.journey import Account, Journey
 from probes.language.kinds import Step as StepModel
-from probes.result import Outcome, Result, Step
+from probes.result import Certificate, Outcome, Result, Step
 from probes.running.accounts import Lease
 from probes.running.cleaning import clean_up
 from probes.running.context import RunContext
@@ -51,6 +51,7 @@ async def run_journey(
         labels=journey.labels,
         location=location,
         lag_s=lag_s,
+        slo=journey.slo,
     )
     deadline = started + journey.timeout
     lease: Lease | None = None
@@ -98,6 +99,8 @@ async def _walk(run: Run, result: Result) -> None:
     try:
         result.steps = await _steps(run, run.journey.steps)
     finally:
+        ends = run.session.certificates
+        result.certificate = Certificate(*min(ends.items(), key=lambda item: item[1])) if ends else None
         await run.session.close()
     if run.journey.cleanup and (run.answered or any(entry.open for entry in run.made)):
         result.cleanup = await clean_up(run)
