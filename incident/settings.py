@@ -17,11 +17,24 @@ from pydantic import (
     model_validator,
 )
 
+from incident.intake.settings import Heartbeat, Intake
+from incident.history.settings import BurnRate
 from incident.muting_settings import Inhibit, MaintenanceWindow
 from incident.references import references
 from probes.duration import Duration
 from probes.files.mistakes import Mistake, WorkspaceInvalid, errors
-from probes.files.settings import Day, Name, Positive, ShopSettings, Strict, TimeZone, Title, WebAddress, none_word
+from probes.files.settings import (
+    SEVERITIES,
+    Day,
+    Name,
+    Positive,
+    ShopSettings,
+    Strict,
+    TimeZone,
+    Title,
+    WebAddress,
+    none_word,
+)
 from probes.files.workspace import Workspace
 from probes.labels import LabelMatcher, parse_matcher
 
@@ -203,18 +216,6 @@ class Listen(Strict):
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
 
 
-class Source(Strict):
-    """An outside system that sends alerts. `hmac`: the key that its payloads are signed with."""
-
-    name: Name
-    token: Secret = Field(repr=False)
-    hmac: Secret | None = Field(default=None, repr=False)
-
-
-class Intake(Strict):
-    sources: tuple[Source, ...] = ()
-
-
 class StatusPage(Strict):
     """`automatic`: a SEV1 or SEV2 that nobody spoke about for so many seconds shows itself; None: never."""
 
@@ -250,8 +251,10 @@ class Settings(ShopSettings):
     slack: SlackSettings | None = None
     listen: Listen = Listen()
     intake: Intake = Intake()
+    heartbeat: Heartbeat | None = None
     status_page: StatusPage = StatusPage()
     incidents: Incidents = Incidents()
+    burn_rate: BurnRate = BurnRate()
     inhibit: tuple[Inhibit, ...] = ()
     maintenance: tuple[MaintenanceWindow, ...] = ()
 
