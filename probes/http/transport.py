@@ -54,7 +54,7 @@ class Transport(httpx.AsyncBaseTransport):
         origin = origin_of(request.url)
         if origin is None:
             raise TransportError(Reason.CONFIG, f"not an address that can be asked: {request.url}")
-        head = wire.head(request)
+        head = self._head(request)
         exchange = _begin(request)
         answered = await self._ask_again(origin, request, head, exchange)
         if answered is None:
@@ -65,6 +65,12 @@ class Transport(httpx.AsyncBaseTransport):
         self._pool.close()
         if self._given_resolver is None:
             await self._resolver.aclose()
+
+    def _head(self, request: httpx.Request) -> bytes:
+        return wire.head(request)
+
+    async def _dial(self, origin: Origin, context: ssl.SSLContext | None, exchange: Exchange) -> Channel:
+        return await dial(origin, self._resolver, context, exchange)
 
     async def _ask_again(
         self, origin: Origin, request: httpx.Request, head: bytes, exchange: Exchange
@@ -91,7 +97,7 @@ class Transport(httpx.AsyncBaseTransport):
         self, origin: Origin, request: httpx.Request, head: bytes, exchange: Exchange
     ) -> tuple[Channel, Answer]:
         context = self._ssl_context_for(origin.host) if origin.scheme == "https" else None
-        channel = await dial(origin, self._resolver, context, exchange)
+        channel = await self._dial(origin, context, exchange)
         self._pool.add(channel)
         answer = await self._converse(channel, request, head, exchange)
         if answer.error is not None and not answer.head_complete:

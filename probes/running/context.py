@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 
 from probes.files.secrets import Environment
-from probes.http import SystemResolver, TlsOptions, Transport, context_for
+from probes.files.settings import Mutates
+from probes.http import ProxyTransport, SystemResolver, TlsOptions, Transport, context_for, parse_proxy
 from probes.http.resolve import Resolver
 from probes.language.journey import Journey, TlsSettings
 from probes.running.accounts import AccountPool
@@ -44,6 +45,7 @@ class RunContext:
     claims: Claims = field(init=False)
     run_key: str = field(init=False)
     readers: Readers = field(init=False)
+    mutates: Mutates = "order"  # no run goes deeper
     sqlite_turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SQLITE_AT_ONCE))
 
     def __post_init__(self) -> None:
@@ -61,9 +63,10 @@ class RunContext:
     def transport(self, journey: Journey) -> httpx.AsyncBaseTransport:
         if self.transport_for is not None:
             return self.transport_for(journey)
-        if journey.tls is None:
-            return Transport(resolver=self.resolver)
-        return Transport(resolver=self.resolver, ssl_context_for=partial(_context, journey))
+        options = {} if journey.tls is None else {"ssl_context_for": partial(_context, journey)}
+        if journey.proxy is not None:
+            return ProxyTransport(parse_proxy(journey.proxy), resolver=self.resolver, **options)
+        return Transport(resolver=self.resolver, **options)
 
     async def aclose(self) -> None:
         self.readers.close()

@@ -83,7 +83,7 @@ def _run(entries: Sequence[Entry], journey: Journey, context: RunContext, claim:
         account=account,
         made=list(entries),
     )
-    run.secrets = known_secrets(journey.base, values, account)
+    run.secrets = known_secrets(journey, values, account)
     for entry in entries:
         _restore(run, entry.saved)
     kept = claim.kept()

@@ -12,13 +12,14 @@ from uuid import uuid4
 
 import httpx
 
+from probes.files.settings import Mutates
 from probes.language.journey import Account, Journey
 from probes.language.kinds import Step
 from probes.language.sandbox import for_templates
 from probes.language.saving import Save
 from probes.language.templates import Template, Tree
 from probes.language.values import to_text
-from probes.result import Reason
+from probes.result import HeldBack, Reason
 from probes.running.answer import Answer
 from probes.running.claims import Claim
 from probes.running.context import RunContext, tls_options
@@ -70,6 +71,8 @@ class Run:
     command: list[str] = field(default_factory=list)  # that repeats a step which sends no request
     made: list[Entry] = field(default_factory=list)  # what the ledger says of this run
     claim: Claim | None = None  # from the first thing that it makes
+    limit: Mutates | None = None  # how deep its steps may go; cleanup undoes, whatever the limit
+    held_back: HeldBack | None = None
     asked: float | None = None  # seconds for which the last answer asked to be left alone
 
     def render(self, value: Template | Tree) -> Any:
@@ -153,7 +156,7 @@ class Run:
         if request is None:
             return shell_command(self.command, masker) if self.command else None
         headers = [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in request.headers.raw]
-        options: list[str] = []
+        options = [] if self.journey.proxy is None else ["--proxy", self.journey.proxy]
         if self.journey.tls is not None:
             tls = tls_options(self.journey.tls, self.journey.file.parent)
             for option, path in (("--cacert", tls.ca), ("--cert", tls.cert), ("--key", tls.key)):
@@ -222,7 +225,7 @@ def start_values(journey: Journey, context: RunContext, run_id: str, account: Ac
     return journey.start({"account": seen, "run_id": run_id, "now": context.now(), "uuid": uuid})
 
 
-def known_secrets(base: str | None, values: Mapping[str, Any], account: Account | None) -> dict[str, str]:
+def known_secrets(journey: Journey, values: Mapping[str, Any], account: Account | None) -> dict[str, str]:
     """What the journey's file itself holds of secrets: value -> the name of a variable that could stand for it."""
     secrets: dict[str, str] = {}
     for name, value in (account.values() if account is not None else {}).items():
@@ -233,7 +236,8 @@ def known_secrets(base: str | None, values: Mapping[str, Any], account: Account 
     for name, value in values["vars"].items():
         if sounds_secret(name):
             secrets[to_text(value)] = name.upper()
-    password = urlsplit(base).password if base is not None and "@" in base else None
-    if password:
-        secrets[unquote(password)] = "BASE_PASSWORD"
+    for address, name in ((journey.base, "BASE_PASSWORD"), (journey.proxy, "PROXY_PASSWORD")):
+        password = urlsplit(address).password if address is not None and "@" in address else None
+        if password:
+            secrets[unquote(password)] = name
     return secrets

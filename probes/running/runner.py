@@ -84,8 +84,8 @@ async def run_journey(
 def _start(journey: Journey, context: RunContext, run_id: str, account: Account | None, deadline: float) -> Run:
     values = start_values(journey, context, run_id, account)
     session = new_session(journey, context, run_id, account)
-    run = Run(journey, context, run_id, deadline, values, session, account)
-    run.secrets = known_secrets(journey.base, values, account)
+    run = Run(journey, context, run_id, deadline, values, session, account, limit=context.mutates)
+    run.secrets = known_secrets(journey, values, account)
     return run
 
 
@@ -102,15 +102,16 @@ async def _walk(run: Run, result: Result) -> None:
         ends = run.session.certificates
         result.certificate = Certificate(*min(ends.items(), key=lambda item: item[1])) if ends else None
         await run.session.close()
+    result.held_back, result.retry_after_s = run.held_back, run.asked if result.failed else None
     if run.journey.cleanup and (run.answered or any(entry.open for entry in run.made)):
         result.cleanup = await clean_up(run)
 
 
 async def _steps(run: Run, models: Sequence[StepModel]) -> list[Step]:
-    """The steps up to the first that is down; those after it are skipped."""
+    """The steps up to the first that is down or held back; those after it are skipped."""
     steps: list[Step] = []
     for model in models:
-        if steps and steps[-1].outcome is Outcome.DOWN:
+        if run.held_back is not None or (steps and steps[-1].outcome is Outcome.DOWN):
             break
         steps.append(await perform_step(model, run, run.deadline))
     return steps + [skipped(model, run.journey) for model in models[len(steps) :]]
