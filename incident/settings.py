@@ -19,6 +19,7 @@ from pydantic import (
 
 from incident.intake.settings import Heartbeat, Intake
 from incident.history.settings import BurnRate
+from incident.history.settings import BurnRate
 from incident.muting_settings import Inhibit, MaintenanceWindow
 from incident.references import references
 from probes.duration import Duration
@@ -254,6 +255,7 @@ class Settings(ShopSettings):
     heartbeat: Heartbeat | None = None
     status_page: StatusPage = StatusPage()
     incidents: Incidents = Incidents()
+    burn_rate: BurnRate = BurnRate()
     burn_rate: BurnRate = BurnRate()
     inhibit: tuple[Inhibit, ...] = ()
     maintenance: tuple[MaintenanceWindow, ...] = ()

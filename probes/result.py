@@ -99,6 +99,7 @@ class Result:
     location: str = "local"
     account: str | None = None  # the user that the run leased
     lag_s: float | None = None
+    slo: float | None = None  # what the journey's file promises
     certificate: Certificate | None = None  # of those that the run saw, the one that ends first
 
     @property
@@ -124,5 +125,6 @@ class Result:
             "location": self.location,
             "account": self.account,
             "lag_s": self.lag_s,
+            **({} if self.slo is None else {"slo": self.slo}),
             "certificate": None if self.certificate is None else self.certificate.to_json(),
         }

@@ -13,6 +13,8 @@ from sqlalchemy import Connection
 
 from incident.errors import IncidentError, NotFound
 from incident.history import packing, shapes
+from incident.history.burn import Budget, Count
+from incident.history.objectives import Counting, Objective, objectives
 from incident.history.packing import Run
 from incident.history.rollup import ERROR_BOUND, Rollup, merged
 from incident.settings import Settings
@@ -49,6 +51,7 @@ class History:
         self._now = clock
         self._settings = settings
         self._pruned = float("-inf")
+        self._counting = Counting()
 
     async def take_in(self, rows: Sequence[dict[str, Any]]) -> None:
         """Keeps what `incident.store.runs.checked` made of results. Raises StoreFull."""
@@ -128,6 +131,30 @@ class History:
             "percentile_error": ERROR_BOUND,
             "last": last,
         }
+
+    # What was promised
+
+    async def counts(self, windows: Iterable[float], now: datetime) -> dict[Objective, dict[float, Count]]:
+        """For each journey and service with an objective: runs and failures in windows (seconds) that end now."""
+
+        def job(connection: Connection) -> dict[Objective, dict[float, Count]]:
+            return self._counting.counts(connection, self._objectives(connection), windows, now)
+
+        return await self._database.read(job)
+
+    async def budgets(self, journey: str | None = None) -> list[Budget]:
+        """What is left, as of some minutes ago at most: of all objectives, or of those that a journey counts in."""
+        now = self._now()
+
+        def job(connection: Connection) -> list[Budget]:
+            wanted = [one for one in self._objectives(connection) if journey is None or journey in one.journeys]
+            return self._counting.budgets(connection, wanted, now)
+
+        return await self._database.read(job)
+
+    def _objectives(self, connection: Connection) -> list[Objective]:
+        services = {name: service.slo for name, service in self._settings().services.items()}
+        return objectives(run_store.last(connection), services)
 
     # Keeping it small
 

@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, select, update
 
 from incident.history import packing, shapes
+from incident.history.burn import Count
 from incident.history.packing import Run
-from incident.history.rollup import SLICES, Rollup, merged
+from incident.history.rollup import DOWN, SLICES, UNJUDGED, Rollup, merged
 from incident.store import runs as run_store
 from incident.store.runs import DAY, HOUR, Place
 from incident.store.sql import upsert
@@ -167,3 +168,30 @@ def _json(data: bytes) -> Any:
 
 def _hours(data: bytes) -> Hours:
     return [None if one is None else Rollup.from_json(one) for one in _json(data)]
+
+
+def counted_since(connection: Connection, place: int, from_ms: int, to_ms: int) -> Count:
+    """The packed runs of a place in this time. The hour in which it begins counts in part."""
+    key = (run_rollups.c.place == place, run_rollups.c.day >= from_ms // DAY, run_rollups.c.day <= to_ms // DAY)
+    whole = Count()
+    query = select(run_rollups.c.day, run_rollups.c.total).where(*key, run_rollups.c.day > from_ms // DAY)
+    for row in connection.execute(query):
+        whole += _count(_json(row.total))
+    first = select(run_rollups.c.hours).where(*key, run_rollups.c.day == from_ms // DAY)
+    data = connection.execute(first).scalar()
+    for at, one in enumerate([] if data is None else _json(data)):
+        begins = from_ms // DAY * DAY + at * HOUR
+        if one is not None and begins + HOUR > from_ms:
+            whole += _count(one, from_ms - begins)
+    return whole
+
+
+def _count(found: list[Any], skip_ms: int = 0) -> Count:
+    """Of a roll-up as it is stored, without so many milliseconds of its beginning."""
+    counts = found[0]
+    runs = sum(counts[:UNJUDGED])
+    if skip_ms <= 0:
+        return Count(runs, counts[DOWN])
+    slices = found[5] if len(found) > 5 else []
+    failures = sum(count for at, count in slices if at >= skip_ms * SLICES // HOUR)
+    return Count(max(failures, round(runs * (1 - skip_ms / HOUR))), failures)

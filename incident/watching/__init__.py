@@ -4,8 +4,9 @@ One file a watcher, one line each in `WATCHERS`. A watcher says what is wrong at
 runner takes that in as alerts of the source `shopwatch`, and ends those that are no longer said.
 """
 
+from incident.watching import burn
 from incident.watching.runner import SOURCE, Watcher, run, watch_once
 
-WATCHERS: tuple[Watcher, ...] = ()
+WATCHERS: tuple[Watcher, ...] = (Watcher("burn rate", frozenset({burn.ALERTNAME}), burn.look, burn.EVERY),)
 
 __all__ = ["SOURCE", "WATCHERS", "Watcher", "run", "watch_once"]

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from probes.duration import Duration, parse_duration
+from probes.slo import Slo
 
 Mutates = Literal["none", "cart", "authorize", "order"]
 MUTATES: tuple[Mutates, ...] = ("none", "cart", "authorize", "order")  # how deep a run writes, ascending
@@ -93,6 +94,7 @@ class Service(Strict):
     needs: tuple[str, ...] = ()
     public: bool = True
     orders_per_minute: float | None = Field(default=None, ge=0)
+    slo: Slo | None = None
 
 
 class EnvironmentSettings(Strict):

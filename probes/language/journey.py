@@ -16,6 +16,7 @@ from probes.language.keys import Keys
 from probes.language.kinds import Step
 from probes.language.templates import TemplateField, TreeField
 from probes.slo import Slo
+from probes.slo import Slo
 
 _MAYBE_ABSOLUTE = re.compile(r"\s*([a-z][a-z0-9+.-]*://|\{\{)", re.IGNORECASE)
 _N_OF_M = re.compile(r"(\d{1,3}) of (\d{1,3})")
@@ -107,6 +108,7 @@ class Journey(Keys):
     base: BaseUrl | None = None
     labels: dict[LabelName, str] = Field(default_factory=dict)
     mutates: Literal["none", "cart", "authorize", "order"] = "none"
+    slo: Slo | None = None
     slo: Slo | None = None
     accounts: list[Account] = Field(default_factory=list)
     headers: dict[HeaderName, TemplateField] = Field(default_factory=dict)
