@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from incident import numbers
 from incident.core import actions
 from incident.core.actor import Actor, Kind, Role
-from incident.core.alerts import DrillWindow, StoredAlert, accept
+from incident.core.alerts import DrillWindow, SourceWords, StoredAlert, accept
 from incident.core.decide import Policy
 from incident.core.deliveries import Telling
 from incident.core.model import Draft, Event, Incident
@@ -24,6 +24,7 @@ from incident.daemon.holding import Holding
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
 from incident.history.keeper import History
 from incident.loaded import Loaded
+from incident.locations import Locations
 from incident.settings import Settings
 from incident.store import alerts as alert_store
 from incident.store import deliveries as delivery_store
@@ -67,6 +68,7 @@ class Desk:
         self.tokens_kept = Tokens(self.database, settings, clock)
         self.history = History(self.database, clock, lambda: self.settings)
         self.holding = Holding(lambda: self.settings)
+        self.locations = Locations(self.database, clock, lambda: self.settings, lambda: self.changed(wake=True))
         self.loaded = Loaded(clock())
         self.on_reload: list[Callable[[Settings], Awaitable[None]]] = []
         self._runbook_finder = runbook_finder
@@ -130,12 +132,12 @@ class Desk:
 
         Raises PartlyRefused for those that can have no identity, after the others are stored; StoreFull.
         """
-        now = self.now()
+        now, words = self.now(), self._words_of(source)
         good: list[StoredAlert] = []
         problems: list[str] = []
         for alert in alerts:
             try:
-                good.append(accept(alert, source, now))
+                good.append(accept(alert, source, now, words))
             except Refused as error:
                 problems.append(str(error))
         if good:
@@ -144,6 +146,10 @@ class Desk:
                 await self.changed(wake=True)
         if problems:
             raise PartlyRefused(problems)
+
+    def _words_of(self, source: str) -> SourceWords:
+        known = self.settings.intake.source(source)
+        return SourceWords() if known is None else SourceWords(known.service, known.severities)
 
     async def results(self, batch: Iterable[Any]) -> None:
         """Takes results of runs in (the JSON of `probes.result.Result`); they are on disk when this returns.

@@ -33,13 +33,14 @@ def policy_of(settings: Settings, runbook_finder: RunbookFinder | None = None) -
     )
 
 
-def world_of(settings: Settings, silences: Sequence[Silence] = ()) -> World:
-    """What holds alerts back: the workspace's word, and `silences`."""
+def world_of(settings: Settings, silences: Sequence[Silence] = (), heard: frozenset[str] = frozenset()) -> World:
+    """What holds alerts back: the workspace's word, `silences`, and that some of the locations `heard` disagree."""
     return World(
         services=ServiceMap({name: service.needs for name, service in settings.services.items()}),
         silences=tuple(silences),
         inhibit=tuple(InhibitRule(rule.source, rule.target, rule.equal) for rule in settings.inhibit),
         maintenance=maintenance_of(settings),
+        heard=heard,
     )
 
 

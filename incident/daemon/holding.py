@@ -13,6 +13,9 @@ from incident.core.policy import world_of
 from incident.settings import Settings
 from incident.silences import store as silence_store
 from incident.store import alerts as alert_store
+from incident.store import locations as location_store
+
+Revision = tuple[int, frozenset[str]]  # of the silences; and the locations that are heard
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,12 @@ class Judged:
 class _Basis:
     """What the last judgement of everything was made from, and until when time does not change it."""
 
-    revision: int
+    revision: Revision
     settings: Settings
     judged_at: datetime
     edge: datetime | None
 
-    def holds(self, revision: int, settings: Settings, now: datetime) -> bool:
+    def holds(self, revision: Revision, settings: Settings, now: datetime) -> bool:
         same = self.revision == revision and self.settings is settings
         return same and self.judged_at <= now and (self.edge is None or now < self.edge)
 
@@ -61,7 +64,7 @@ class Holding:
 
     def judge(self, connection: Connection, waiting: Sequence[StoredAlert], now: datetime) -> Judged:
         """Writes down who is held back from now on. `waiting` have changed since they were last judged."""
-        revision, settings = silence_store.revision(connection), self._settings()
+        revision, settings = _revision(connection), self._settings()
         if self._basis is None or not self._basis.holds(revision, settings, now):
             self._stages = build(_world(connection, settings, now))
             others = self._all(connection)
@@ -100,7 +103,7 @@ class Holding:
     def active(self, connection: Connection, now: datetime) -> list[StoredAlert]:
         """Those that fire now, by fingerprint, with what holds them back now, whether the engine has looked or not."""
         alerts = alert_store.active(connection, now)
-        revision, settings, stored = silence_store.revision(connection), self._settings(), self._stored
+        revision, settings, stored = _revision(connection), self._settings(), self._stored
         if stored is not None and stored.holds(revision, settings, now) and not alert_store.undecided(connection):
             return alerts
         stages = build(_world(connection, settings, now))
@@ -113,8 +116,12 @@ def _as_now(alert: StoredAlert, why: Muted | None) -> StoredAlert:
     return alert if why == alert.muted else replace(alert, muted=why)
 
 
+def _revision(connection: Connection) -> Revision:
+    return silence_store.revision(connection), location_store.heard(connection)
+
+
 def _world(connection: Connection, settings: Settings, now: datetime) -> World:
-    return world_of(settings, silence_store.live(connection, now))
+    return world_of(settings, silence_store.live(connection, now), location_store.heard(connection))
 
 
 def _write(

@@ -78,6 +78,8 @@ alerts = Table(
     Column("incident", Integer),
     Column("pending", Integer, nullable=False),  # 0 decided, 1 the engine must look, 2 set aside: it could not
     Column("problem", Text),  # why it was set aside
+    Column("of_service", Text),  # what the settings say of its source, where its labels say nothing
+    Column("of_severity", String(4)),
     Column("muted", JSON(none_as_null=True)),  # why it is held back: silencedBy, inhibitedBy, mutedBy
     Index(None, "pending"),
     Index(None, "state", "ends_at"),
@@ -236,4 +238,35 @@ silence_events = Table(
     Column("kind", String(20), nullable=False),  # created, updated, expired, reminded
     Column("data", JSON, nullable=False),
     Index(None, "silence"),
+)
+
+locations = Table(
+    "locations",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("first_heard", UtcDateTime, nullable=False),
+    Column("heard_at", UtcDateTime, nullable=False),  # by our clock
+    Column("silent_since", UtcDateTime),  # null: it is heard
+    Column("source", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+)
+
+event_keys = Table(  # by what PagerDuty's senders know their open events
+    "event_keys",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("labels", JSON, nullable=False),  # of its first trigger: the alert's identity while it lasts
+    Column("at", UtcDateTime, nullable=False),
+)
+
+changes = Table(  # deploys and the like: what somebody changed, told by whoever changed it
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    Index(None, "at"),
 )

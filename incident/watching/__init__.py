@@ -5,8 +5,12 @@ runner takes that in as alerts of the source `shopwatch`, and ends those that ar
 """
 
 from incident.watching import burn
+from incident.watching.locations import SILENT, silent_locations
 from incident.watching.runner import SOURCE, Watcher, run, watch_once
 
-WATCHERS: tuple[Watcher, ...] = (Watcher("burn rate", frozenset({burn.ALERTNAME}), burn.look, burn.EVERY),)
+WATCHERS: tuple[Watcher, ...] = (
+    Watcher("locations", frozenset({SILENT}), silent_locations),
+    Watcher("burn rate", frozenset({burn.ALERTNAME}), burn.look, burn.EVERY),
+)
 
 __all__ = ["SOURCE", "WATCHERS", "Watcher", "run", "watch_once"]

@@ -111,6 +111,9 @@ class Api:
     def _probes(self) -> None:
         add = self.router.add_api_route
         add("/journeys", self.journeys, methods=["GET"], summary="Journeys with their last results")
+        add("/locations", self.locations, methods=["GET"], summary="Where probers report from")
+        add("/locations/{name}", self.forget_location, methods=["DELETE"], summary="Miss one no longer")
+        add("/heartbeat", self.heartbeat, methods=["POST"], summary="A prober is there", status_code=204)
         add("/results", self.results, methods=["POST"], summary="Results of a prober", status_code=204)
         add("/deliveries", self.deliveries, methods=["GET"], summary="Who was told what, and what failed")
 
@@ -160,6 +163,19 @@ class Api:
             self.observe(batch)  # what could be stored counts; the rest is passed over there too
             raise
         self.observe(batch)
+
+    async def locations(self, actor: Caller) -> Any:
+        return await self.desk.locations.listed()
+
+    async def forget_location(self, name: str, actor: Caller) -> Any:
+        actor.must_be(Role.RESPONDER, "forget a location")
+        await self.desk.locations.forget(name)
+        return {"location": name, "forgotten": True}
+
+    async def heartbeat(self, actor: Caller, body: dict[str, Any]) -> None:
+        if actor.kind is Kind.PERSON:
+            actor.must_be(Role.ADMIN, "report for a prober")
+        await self.desk.locations.beat(body, actor.name)
 
     async def deliveries(self, actor: Person) -> Any:
         return await self.desk.deliveries()

@@ -19,7 +19,7 @@ from probes.prober import memory
 from probes.prober.changes import Changes, compare
 from probes.prober.doubts import Doubts
 from probes.prober.report import Reporter
-from probes.prober.rules import RESEND, JourneyState, due, judge
+from probes.prober.rules import RESEND, JourneyState, due, judge, not_before, says_nothing
 from probes.prober.schedule import Schedule
 from probes.prober.standing import Said, stand
 from probes.result import Outcome, Reason, Result, Step
@@ -140,7 +140,10 @@ class Rounds:
             result.lag_s = round(lag, 6)
             counts = await self.doubts.consider(journey, result)
             if asyncio.current_task() not in self._ending:
-                sooner = self._judge(journey, result) if counts else self._only_report(journey, result)
+                if counts and not says_nothing(self._remembered.states.get(journey.name, JourneyState()), result):
+                    sooner = not_before(self._judge(journey, result), result.retry_after_s, journey.every)
+                else:
+                    self._only_report(journey, result)
         finally:
             self._schedule.finished(journey.name, sooner)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from incident.core.muting.inhibitions import Inhibitions, InhibitRule
+from incident.core.muting.locations import Locations
 from incident.core.muting.maintenance import Maintenance, Maintenances
 from incident.core.muting.mute import Stage
 from incident.core.muting.silences import Silence, Silences
@@ -18,12 +19,14 @@ class World:
     silences: tuple[Silence, ...] = ()
     inhibit: tuple[InhibitRule, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
+    heard: frozenset[str] = frozenset()  # locations that are not silent
 
 
 # Each makes its stage; None where there is nothing that it could hold back, which then costs nothing.
 STAGES: Mapping[str, Callable[[World], Stage | None]] = {
     "silences": lambda world: Silences(world.silences) if world.silences else None,
     "inhibitions": lambda world: Inhibitions(world.inhibit) if world.inhibit else None,
+    "locations": lambda world: Locations(world.heard) if len(world.heard) > 1 else None,
     "maintenance": lambda world: Maintenances(world.maintenance, world.services) if world.maintenance else None,
 }
 

@@ -1,7 +1,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -59,14 +58,14 @@ async def test_what_goes_on_keeps_its_start_and_does_not_go_stale(desk: Desk, cl
 
 
 async def test_what_ended_while_the_daemon_was_away_is_resolved_after_a_restart(
-    desk: Desk, clock: Clock, tmp_path: Path, settings: Settings
+    desk: Desk, clock: Clock, database_url: str, settings: Settings
 ) -> None:
     lamp = Lamp("cellar")
     await watch_once(desk, lamp.watcher, clock())
     await desk.cycle(clock())
     await desk.close()
     clock.forward(hours=3)
-    again = Desk(f"sqlite:///{tmp_path / 'shopwatch.db'}", settings, clock)
+    again = Desk(database_url, settings, clock)
     await again.start()
     try:
         lamp.places = []
