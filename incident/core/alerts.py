@@ -1,7 +1,7 @@
 """What the store knows of an alert, and how a newer word about it is merged in, as Alertmanager does. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -35,15 +35,17 @@ class StoredAlert:
     generator_url: str = ""
     timeout: bool = False
     incident: int | None = None
+    of_service: str | None = None  # what its source's settings say, where its labels say nothing
+    of_severity: str | None = None
     muted: Mapping[str, list[str]] | None = None  # why it is held back, as `core.muting` has it; None: it is not
 
     @cached_property
     def service(self) -> str:
-        return readable(self.labels.get("service", "")) or UNASSIGNED
+        return readable(self.labels.get("service", "")) or self.of_service or UNASSIGNED
 
     @cached_property
     def severity(self) -> str:
-        return severity_of(self.labels)
+        return self.of_severity or severity_of(self.labels)
 
     @cached_property
     def name(self) -> str:
@@ -68,7 +70,21 @@ def severity_of(labels: Mapping[str, str]) -> str:
     return said.upper() if said.upper() in SEVERITIES else _WORDS.get(said.lower(), "SEV3")
 
 
-def accept(alert: Alert, source: str, now: datetime) -> StoredAlert:
+@dataclass(frozen=True)
+class SourceWords:
+    """What the settings say of a source: the service of alerts that name none, and its own words for severities."""
+
+    service: str | None = None
+    severities: Mapping[str, str] = field(default_factory=dict)
+
+    def severity(self, labels: Mapping[str, str]) -> str | None:
+        return self.severities.get(labels.get("severity", "").strip())
+
+
+_NO_WORDS = SourceWords()
+
+
+def accept(alert: Alert, source: str, now: datetime, words: SourceWords = _NO_WORDS) -> StoredAlert:
     """An alert that just came in. Empty labels are dropped. Raises Refused when it can have no identity."""
     labels = {name: value for name, value in alert.labels.items() if value != ""}
     if not labels:
@@ -89,6 +105,8 @@ def accept(alert: Alert, source: str, now: datetime) -> StoredAlert:
         state=RESOLVED if alert.ends_at <= now else FIRING,
         generator_url=alert.generator_url,
         timeout=alert.timeout,
+        of_service=words.service,
+        of_severity=words.severity(labels),
     )
 
 

@@ -63,6 +63,8 @@ def _alert(row: Row[Any]) -> StoredAlert:
         timeout=row.timeout,
         incident=row.incident,
         muted=row.muted,
+        of_service=row.of_service,
+        of_severity=row.of_severity,
     )
 
 
