@@ -22,6 +22,7 @@ from incident.daemon import engine
 from incident.daemon.bell import Bell
 from incident.daemon.holding import Holding
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
+from incident.events import Events
 from incident.history.keeper import History
 from incident.loaded import Loaded
 from incident.locations import Locations
@@ -69,6 +70,7 @@ class Desk:
         self.history = History(self.database, clock, lambda: self.settings)
         self.holding = Holding(lambda: self.settings)
         self.locations = Locations(self.database, clock, lambda: self.settings, lambda: self.changed(wake=True))
+        self.events = Events(self, clock)
         self.loaded = Loaded(clock())
         self.on_reload: list[Callable[[Settings], Awaitable[None]]] = []
         self._runbook_finder = runbook_finder

@@ -27,6 +27,7 @@ class Access(Enum):
     PUBLIC = auto()
     INTAKE = auto()  # loopback without a token, until a source token is configured
     SCRAPE = auto()  # loopback without a token
+    KEYED = auto()  # as INTAKE, but the key may stand in the body, where the route looks for it
     SIGNED = auto()  # the route checks a signature of its own
     TOKEN = auto()
 
@@ -40,9 +41,16 @@ class Rule:
 
 _TOKEN = Rule(Access.TOKEN)
 _INTAKE = Rule(Access.INTAKE, 4096 * KIB)
+_KEYED = Rule(Access.KEYED, 512 * KIB)
 _EXACT = dict.fromkeys(
     ("/", "/zh", "/zh/", "/logo", "/favicon.ico", "/api/v2/summary.json", "/-/healthy", "/-/ready"), Rule(Access.PUBLIC)
-) | {"/api/v1/results": Rule(Access.TOKEN, 16_384 * KIB), "/probe": Rule(Access.SCRAPE), "/v2/enqueue": _INTAKE}
+) | {
+    "/api/v1/results": Rule(Access.TOKEN, 16_384 * KIB),
+    "/probe": Rule(Access.SCRAPE),
+    "/v2/enqueue": _KEYED,
+    "/v2/change/enqueue": _KEYED,
+    "/generic/2010-04-15/create_event.json": _KEYED,
+}
 _ALERTMANAGER = ("alerts", "silences", "silence", "status", "receivers")
 _PREFIXES = [(f"/api/{version}/{name}", _INTAKE) for version in ("v1", "v2") for name in _ALERTMANAGER] + [
     ("/hooks", _INTAKE),
@@ -107,9 +115,12 @@ class Gate:
             if actor is None:
                 raise Refusal(401, "this token is unknown here, or was revoked")
             return actor
-        open_here = rule.access is Access.SCRAPE or (rule.access is Access.INTAKE and self.callers.open_to_loopback)
+        asks = rule.access in (Access.INTAKE, Access.KEYED) and not self.callers.open_to_loopback
+        open_here = rule.access in (Access.INTAKE, Access.KEYED, Access.SCRAPE) and not asks
         if open_here and guards.is_loopback(peer, self.names):
             return self.callers.neighbour
+        if rule.access is Access.KEYED:
+            return None
         raise Refusal(401, "a token is needed: Authorization: Bearer TOKEN (see `shopwatch token create`)")
 
     async def _with_body(self, receive: Receive, peer: guards.Peer, limit: int) -> Receive:
