@@ -52,11 +52,8 @@ def parse_proxy(text: str) -> Proxy:
 class ProxyTransport(Transport):
     """As Transport, by way of a proxy. Connections are kept for the shop's origins, as without one."""
 
-    def __init__(
-        self, proxy: Proxy, *, resolver: Resolver, ssl_context_for: Callable[[str], ssl.SSLContext] | None = None
-    ) -> None:
-        given = {} if ssl_context_for is None else {"ssl_context_for": ssl_context_for}
-        super().__init__(resolver=resolver, **given)
+    def __init__(self, proxy: Proxy, *, resolver: Resolver, ssl_context_for: Callable[[str], ssl.SSLContext]) -> None:
+        super().__init__(resolver=resolver, ssl_context_for=ssl_context_for)
         self._proxy = proxy
 
     async def handle_async_request(self, request: httpx.Request) -> Response:

@@ -63,10 +63,12 @@ class RunContext:
     def transport(self, journey: Journey) -> httpx.AsyncBaseTransport:
         if self.transport_for is not None:
             return self.transport_for(journey)
-        options = {} if journey.tls is None else {"ssl_context_for": partial(_context, journey)}
         if journey.proxy is not None:
-            return ProxyTransport(parse_proxy(journey.proxy), resolver=self.resolver, **options)
-        return Transport(resolver=self.resolver, **options)
+            proxy = parse_proxy(journey.proxy)
+            return ProxyTransport(proxy, resolver=self.resolver, ssl_context_for=partial(_context, journey))
+        if journey.tls is None:
+            return Transport(resolver=self.resolver)
+        return Transport(resolver=self.resolver, ssl_context_for=partial(_context, journey))
 
     async def aclose(self) -> None:
         self.readers.close()
@@ -75,7 +77,8 @@ class RunContext:
 
 def _context(journey: Journey, host: str) -> ssl.SSLContext:
     """The journey's own TLS settings, for whichever host. Raises TransportError (config) for bad files."""
-    assert journey.tls is not None
+    if journey.tls is None:
+        return context_for()
     return context_for(tls_options(journey.tls, journey.file.parent))
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trustme
 
-from probes.http import ProxyTransport, SystemResolver, TransportError, parse_proxy
+from probes.http import ProxyTransport, SystemResolver, TransportError, context_for, parse_proxy
 from probes.result import Reason
 from tests.probes.http.servers import get, ok, repeating, request_of, saying, serving
 
@@ -55,8 +55,9 @@ async def _pour(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 @asynccontextmanager
 async def through(address: str, context: ssl.SSLContext | None = None) -> AsyncIterator[ProxyTransport]:
     resolver = SystemResolver()
-    trusting = None if context is None else (lambda _: context)
-    transport = ProxyTransport(parse_proxy(address), resolver=resolver, ssl_context_for=trusting)
+    transport = ProxyTransport(
+        parse_proxy(address), resolver=resolver, ssl_context_for=lambda _: context or context_for()
+    )
     try:
         yield transport
     finally:
