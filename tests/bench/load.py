@@ -1,0 +1,166 @@
+"""Thousands of journeys in one prober on one core: how late they start, what that costs, and whether it grows.
+
+A real `shopwatch probe serve` walks one-step journeys against a shop in a process of its own. What it reports says
+how late each run started; the system says what it took of the processor and of the memory.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SETTLING = 12.0  # seconds at the start that do not count: every journey runs once within the first ten
+_TICK = os.sysconf("SC_CLK_TCK")
+_HEAD_END = b"\r\n\r\n"
+
+
+@dataclass
+class Receiver:
+    """Takes the place of a daemon: `runs` has the start (Unix time) and the lag (seconds) of each run by journey."""
+
+    runs: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    port: int = 0
+
+    async def __aenter__(self) -> "Receiver":
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.ensure_future(self._serve(reader, writer)))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                head = (await reader.readuntil(_HEAD_END)).decode().lower()
+                body = await reader.readexactly(int(head.partition("content-length:")[2].split("\r\n")[0]))
+                if head.startswith("post /api/v1/results"):
+                    self._take(json.loads(body))
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\r\n{}")
+        writer.close()
+
+    def _take(self, results: list[dict[str, object]]) -> None:
+        from datetime import datetime
+
+        for result in results:
+            at = datetime.fromisoformat(str(result["started_at"])).timestamp()
+            self.runs.setdefault(str(result["journey"]), []).append((at, float(str(result["lag_s"]))))
+            self.outcomes[str(result["outcome"])] += 1
+
+
+@dataclass
+class Load:
+    """What was measured: lag in seconds, cpu as a share of one core, memory (resident, all its processes) in MB."""
+
+    lag_p50: float
+    lag_p99: float
+    lag_max: float
+    cpu: float
+    memory: list[float]
+    runs: int
+    skipped: int
+    failed: int
+
+    def __str__(self) -> str:
+        lag = f"lag p50 {self.lag_p50 * 1000:.1f} p99 {self.lag_p99 * 1000:.1f} max {self.lag_max * 1000:.0f} ms"
+        memory = f"memory {self.memory[0]:.0f} -> {self.memory[-1]:.0f} MB (most {max(self.memory):.0f})"
+        return f"{self.runs} runs, {self.skipped} skipped, {self.failed} failed; {lag}; CPU {self.cpu:.1%}; {memory}"
+
+
+def write_workspace(folder: Path, shop: str, journeys: int, every: str) -> None:
+    (folder / "probes").mkdir(parents=True)
+    (folder / "shopwatch.yaml").write_text("shop: {name: Load}\nservices:\n  shop: {title: Shop}\n")
+    for part in range(0, journeys, 100):
+        documents = [
+            f"journey: load-{number}\nservice: shop\nevery: {every}\ntimeout: 5s\nbase: {shop}\n"
+            "steps:\n  - get: /\n    expect: {status: 200}\n"
+            for number in range(part, min(part + 100, journeys))
+        ]
+        (folder / "probes" / f"load-{part:05d}.yaml").write_text("---\n".join(documents))
+
+
+async def measure(folder: Path, shop: str, *, journeys: int, every: float, seconds: float) -> Load:
+    write_workspace(folder, shop, journeys, f"{every:g}s")
+    async with Receiver() as receiver:
+        command = [sys.executable, "-m", "probes", "-w", str(folder), "--report-to", f"http://127.0.0.1:{receiver.port}"]
+        with (folder / "prober.log").open("wb") as output:
+            prober = await asyncio.create_subprocess_exec(
+                *command, stdin=subprocess.DEVNULL, stderr=output, preexec_fn=_one_core
+            )
+        try:
+            while not receiver.runs and prober.returncode is None:
+                await asyncio.sleep(0.1)
+            if prober.returncode is not None:
+                raise RuntimeError(f"the prober ended: {(folder / 'prober.log').read_text()}")
+            await asyncio.sleep(SETTLING)
+            start, cpu = time.time(), _cpu(prober.pid)
+            memory = [_memory(prober.pid)]
+            while time.time() < start + seconds and prober.returncode is None:
+                await asyncio.sleep(min(10.0, max(0.0, start + seconds - time.time())))
+                memory.append(_memory(prober.pid))
+            end = time.time()
+            cpu = (_cpu(prober.pid) - cpu) / (end - start)
+            await asyncio.sleep(2.0)  # what is still under way
+        finally:
+            with suppress(ProcessLookupError):
+                prober.terminate()
+            await prober.wait()
+    return _summary(receiver, start, end, every, cpu, memory)
+
+
+def _summary(receiver: Receiver, start: float, end: float, every: float, cpu: float, memory: list[float]) -> Load:
+    lags: list[float] = []
+    skipped = 0
+    for runs in receiver.runs.values():
+        inside = [(at, lag) for at, lag in runs if start <= at < end]
+        lags += [lag for _, lag in inside]
+        skipped += max(0, int((end - start) / every) - len(inside))
+    lags.sort()
+    failed = sum(receiver.outcomes.values()) - receiver.outcomes["up"]
+    return Load(lags[len(lags) // 2], lags[len(lags) * 99 // 100], lags[-1], cpu, memory, len(lags), skipped, failed)
+
+
+def _one_core() -> None:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def _cpu(process: int) -> float:
+    """Seconds that it and its threads have used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+def _memory(process: int) -> float:
+    """Resident, MB, with its children."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in (process, *children))
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def _main() -> None:
+    import tempfile
+
+    from tests.bench.shops import target
+
+    journeys, seconds = (int(argument) for argument in sys.argv[1:3])
+    with target() as port, tempfile.TemporaryDirectory(prefix="shopwatch-load-") as folder:
+        shop = f"http://127.0.0.1:{port}"
+        print(await measure(Path(folder) / "w", shop, journeys=journeys, every=10.0, seconds=seconds))
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())
