@@ -20,6 +20,7 @@ COMMANDS = {  # name: (module, attribute, one line of help)
     "drill": ("drills.commands", "drill", "Break things on purpose and grade the response."),
     "token": ("incident.commands", "token", "Let people and alert sources in."),
     "export": ("incident.observing.commands", "export", "Rules for Prometheus and a dashboard for Grafana."),
+    "db": ("incident.db_commands", "db", "Look after the database: migrate, back up, export, import."),
     "practice": ("drills.practice.command", "practice", "Start the practice shop alone, to try journeys on."),
 }
 

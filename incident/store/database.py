@@ -5,7 +5,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -39,6 +39,7 @@ class Database:
         if self.url.drivername in ("postgresql", "postgres"):
             self.url = self.url.set(drivername="postgresql+psycopg")
         self._path = Path(self.url.database) if self.sole and self.url.database else None
+        self.revisions: tuple[str | None, str] = (None, "")  # that the tables had at `open`, and have since
         self._health = Health()
         self._lock: IO[Any] | None = None
         self._engines: list[Engine] = []
@@ -65,7 +66,7 @@ class Database:
             write = writing(self.url)
             self._engines = [write, reading(self.url)]
             with write.begin() as connection:
-                migrate(connection)
+                self.revisions = migrate(connection)
         except DBAPIError as error:
             self.close()
             raise translated(error) from error
@@ -118,9 +119,16 @@ class Database:
 
         Raises StoreFull or StoreUnavailable. A job that was begun is finished even if the caller is cancelled.
         """
+        return await asyncio.wrap_future(self._submitted(job))
+
+    def write_now(self, job: Callable[[Connection], T]) -> T:
+        """As `write`, for a command that has no event loop."""
+        return self._submitted(job).result()
+
+    def _submitted(self, job: Callable[[Connection], T]) -> "Future[T]":
         if self._writer is None:
             raise StoreUnavailable("the database is closed")
-        return await asyncio.wrap_future(self._writer.submit(job))
+        return self._writer.submit(job)
 
     async def read(self, job: Callable[[Connection], T]) -> T:
         """The job's value, as of one moment. Raises StoreUnavailable."""
