@@ -73,6 +73,14 @@ class Step:
         }
 
 
+class HeldBack(NamedTuple):
+    """The run went no further: `step` writes deeper into the shop (`mutates`) than it was allowed to (`limit`)."""
+
+    step: str
+    mutates: str
+    limit: str
+
+
 class Certificate(NamedTuple):
     """The end of the certificate that `host` (with its port) showed, aware UTC."""
 
@@ -100,6 +108,9 @@ class Result:
     account: str | None = None  # the user that the run leased
     lag_s: float | None = None
     slo: float | None = None  # what the journey's file promises
+    retry_after_s: float | None = None  # the step that failed was asked to leave the shop alone for so long
+    held_back: HeldBack | None = None
+    leftovers: dict[str, int] | None = None  # what the journey has left in the shop by then, by state; None: unknown
     certificate: Certificate | None = None  # of those that the run saw, the one that ends first
 
     @property
@@ -126,5 +137,7 @@ class Result:
             "account": self.account,
             "lag_s": self.lag_s,
             **({} if self.slo is None else {"slo": self.slo}),
+            "held_back": None if self.held_back is None else self.held_back._asdict(),
+            "leftovers": self.leftovers,
             "certificate": None if self.certificate is None else self.certificate.to_json(),
         }

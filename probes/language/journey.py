@@ -9,13 +9,12 @@ from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSc
 
 from probes.duration import Duration, format_duration
 from probes.files.mistakes import Loc, Wrong, raise_all
-from probes.files.settings import none_word
+from probes.files.settings import MUTATES, Mutates, none_word
 from probes.language.calm import Flapping, Where, parse_flapping, parse_where
 from probes.language.checks import AnyHost, BaseUrl, HeaderName, LabelName, ProxyUrl, Text, VariableName
 from probes.language.keys import Keys
 from probes.language.kinds import Step
 from probes.language.templates import TemplateField, TreeField
-from probes.slo import Slo
 from probes.slo import Slo
 
 _MAYBE_ABSOLUTE = re.compile(r"\s*([a-z][a-z0-9+.-]*://|\{\{)", re.IGNORECASE)
@@ -107,8 +106,7 @@ class Journey(Keys):
     timeout: Annotated[Duration, Field(gt=0)] = 30.0
     base: BaseUrl | None = None
     labels: dict[LabelName, str] = Field(default_factory=dict)
-    mutates: Literal["none", "cart", "authorize", "order"] = "none"
-    slo: Slo | None = None
+    mutates: Mutates = "none"
     slo: Slo | None = None
     accounts: list[Account] = Field(default_factory=list)
     headers: dict[HeaderName, TemplateField] = Field(default_factory=dict)
@@ -140,6 +138,7 @@ class Journey(Keys):
         for list_name, steps in (("steps", self.steps), ("cleanup", self.cleanup)):
             for index, step in enumerate(steps):
                 yield from self._check_step(step, (list_name, index))
+                yield from self._check_depth(step, (list_name, index)) if list_name == "steps" else ()
         yield from self._check_accounts()
 
     def _check_step(self, step: Step, loc: Loc) -> Iterator[Wrong]:
@@ -153,6 +152,12 @@ class Journey(Keys):
         if self.base is None and step.kind == "http" and not _MAYBE_ABSOLUTE.match(step.url.source):
             hint = "say base: https://shop.example, or write the whole URL"
             yield Wrong(f"{step.url.source!r} is relative, but the journey has no base", hint, (*loc, step.verb))
+
+    def _check_depth(self, step: Step, loc: Loc) -> Iterator[Wrong]:
+        if step.mutates is not None and MUTATES.index(step.mutates) > MUTATES.index(self.mutates):
+            hint = f"say mutates: {step.mutates} at the journey, which is how deep a run of it writes"
+            problem = f"goes deeper than the journey, which says mutates: {self.mutates}"
+            yield Wrong(problem, hint, (*loc, "mutates"))
 
     def _check_accounts(self) -> Iterator[Wrong]:
         users: set[str] = set()

@@ -15,11 +15,12 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from probes.result import Outcome, Reason
+from probes.running.ledger import LEFT_OVER
 
 STEP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 MOST_SERIES = 20_000  # of label sets; more would be somebody's mistake, and would eat the memory of two programs
-OWN = frozenset({"journey", "service", "location", "outcome", "step", "reason", "le"})
+OWN = frozenset({"journey", "service", "location", "outcome", "step", "reason", "state", "le"})
 _NOT_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
 
 Labels = tuple[tuple[str, str], ...]
@@ -43,6 +44,7 @@ class ProbeMetrics(Collector):
         self._runs: dict[Labels, int] = {}
         self._failures: dict[Labels, int] = {}
         self._steps: dict[Labels, _Histogram] = {}
+        self._leftovers: dict[Labels, dict[str, int]] = {}  # by journey and place, and by state
         self._lag = _Histogram(len(LAG_BUCKETS))
         if registry is not None:
             registry.register(self)
@@ -60,6 +62,8 @@ class ProbeMetrics(Collector):
             (str(s["name"]), str(Outcome(s["outcome"])), s["reason"], float(s["duration_s"])) for s in result["steps"]
         ]
         lag = result.get("lag_s")
+        left = result.get("leftovers")
+        counts = None if left is None else {state: int(left[state]) for state in LEFT_OVER if state in left}
         with self._lock:
             self._count(self._runs, _key(extra, run))
             for name, step_outcome, reason, seconds in steps:
@@ -69,6 +73,8 @@ class ProbeMetrics(Collector):
                 if reason is not None:
                     failure = {"journey": journey, "step": name, "reason": str(Reason(reason))}
                     self._count(self._failures, _key(extra, failure))
+            if counts is not None:
+                self._leave(_key(extra, {"journey": journey, "location": run["location"]}), counts)
             if lag is not None:
                 _put(self._lag, LAG_BUCKETS, float(lag))
 
@@ -83,6 +89,7 @@ class ProbeMetrics(Collector):
                     self._steps,
                     STEP_BUCKETS,
                 ),
+                _leftover_gauge(self._leftovers),
                 _histogram(
                     "shopwatch_probe_schedule_lag_seconds",
                     "How late runs started.",
@@ -97,7 +104,7 @@ class ProbeMetrics(Collector):
             ]
 
     def _room(self) -> bool:
-        if len(self._runs) + len(self._failures) + len(self._steps) < self._most:
+        if len(self._runs) + len(self._failures) + len(self._steps) + len(self._leftovers) < self._most:
             return True
         self._dropped += 1
         return False
@@ -107,6 +114,14 @@ class ProbeMetrics(Collector):
             counts[key] += 1
         elif self._room():
             counts[key] = 1
+
+    def _leave(self, key: Labels, counts: Mapping[str, int]) -> None:
+        """A state that nothing is in any more stays, as 0."""
+        known = self._leftovers.get(key)
+        if known is not None:
+            known.update({**dict.fromkeys(known, 0), **counts})
+        elif counts and self._room():
+            self._leftovers[key] = dict(counts)
 
     def _time(self, key: Labels, seconds: float) -> None:
         histogram = self._steps.get(key)
@@ -148,6 +163,15 @@ def _counter(name: str, text: str, counts: Mapping[Labels, int]) -> Metric:
     metric = Metric(name, text, "counter")
     for labels, count in counts.items():
         metric.add_sample(f"{name}_total", dict(labels), count)
+    return metric
+
+
+def _leftover_gauge(leftovers: Mapping[Labels, Mapping[str, int]]) -> Metric:
+    text = "Things that runs may have left in the shop, by what is known of them."
+    metric = Metric("shopwatch_probe_leftovers", text, "gauge")
+    for labels, counts in leftovers.items():
+        for state, count in counts.items():
+            metric.add_sample("shopwatch_probe_leftovers", {**dict(labels), "state": state}, count)
     return metric
 
 

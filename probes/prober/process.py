@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import structlog
 
@@ -24,6 +24,11 @@ from probes.errors import ProbesError
 from probes.files.workspace import Workspace, load_workspace
 from probes.language.journey import Journey
 from probes.terminal import NOT_WELL, USAGE
+
+if TYPE_CHECKING:
+    from probes.prober.report import Reporter
+    from probes.prober.rounds import Rounds
+    from probes.prober.tidying import Tidying
 
 log = structlog.get_logger("prober")
 
@@ -85,10 +90,12 @@ async def _serve(
     reload_early: threading.Event,
 ) -> None:
     from probes.prober.doubts import Doubts
+    from probes.prober.heartbeat import Heartbeat
     from probes.prober.on_demand import OnDemand
     from probes.prober.reload import Masks, Reloading, token_of
     from probes.prober.report import Reporter
-    from probes.prober.rounds import Rounds
+    from probes.prober.rounds import GOODBYE, Rounds
+    from probes.prober.tidying import Tidying
     from probes.result import Result
     from probes.running.context import RunContext
     from probes.running.runner import run_journey
@@ -97,40 +104,55 @@ async def _serve(
     _stop_when_told(stop, supervised)
     _allow_many_connections()
     reporter = Reporter(report_to, token_of(workspace), workspace.state / "spool" / location)
-    context = RunContext(workspace.state, workspace.env)
+    limits = workspace.settings().limits
+    context = RunContext(workspace.state, workspace.env, mutates=limits.mutates)
     masks = Masks(workspace.env.secrets)
     configure_log(masks)
 
     async def run(journey: Journey) -> Result:
-        return await run_journey(journey, reloading.context, location=location)
+        result = await run_journey(journey, reloading.context, location=location)
+        result.leftovers = tidying.counts(journey.name)
+        return result
 
     def reloaded(workspace: Workspace) -> None:
         reporter.use_token(token_of(workspace))
         masks.use(workspace.env.secrets)
+        limits = workspace.settings().limits
+        tidying.limit, reloading.context.mutates = limits.max_leftovers, limits.mutates
         doubts.references = workspace.settings().prober.reference
 
-    doubts = Doubts(location, workspace.settings().prober.reference)
-    state = _folder(workspace, location) / "state.json"
+    doubts, state = Doubts(location, workspace.settings().prober.reference), _folder(workspace, location) / "state.json"
     rounds = Rounds(journeys, run, reporter, state, location=location, doubts=doubts)
     reloading = Reloading(workspace, rounds, context, reloaded)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
     if reload_early.is_set():
         reloading.ask()
-    helper = asyncio.create_task(reloading.serve(watch=not supervised))
+    tidying = Tidying(
+        lambda: reloading.context, lambda: rounds.journeys, limits.max_leftovers, rounds.say, location=location
+    )
+    heartbeat = Heartbeat(reporter, location, lambda: _vitals(rounds, tidying, reporter))
+    parts = (reloading.serve(watch=not supervised), tidying.serve(), heartbeat.run())
+    helpers = [asyncio.create_task(part) for part in parts]
     if not journeys:
         log.warning("there are no journeys in this workspace's probes/ folder")
-    asked = None
     if control is not None:
-        asked = asyncio.create_task(OnDemand(lambda: rounds.journeys, run).serve(socket.socket(fileno=control)))
+        helpers.append(asyncio.create_task(OnDemand(lambda: rounds.journeys, run).serve(socket.socket(fileno=control))))
     gc.collect()
     gc.freeze()  # journeys and modules live for ever: the collector need not walk them again
     try:
         await rounds.serve(stop)
     finally:
-        helper.cancel()
-        if asked is not None:
-            asked.cancel()
+        for helper in helpers:
+            helper.cancel()
+        await asyncio.wait(helpers, timeout=GOODBYE)  # what is under way then, the ledger knows
         await context.aclose()
+
+
+def _vitals(rounds: "Rounds", tidying: "Tidying", reporter: "Reporter") -> dict[str, Any]:
+    """What a heartbeat says."""
+    left = sum(sum((tidying.counts(name) or {}).values()) for name in rounds.journeys)
+    numbers = {"journeys": len(rounds.journeys), "leftovers": left, "waiting": reporter.waiting}
+    return {**numbers, "troubles": rounds.doubts.troubles}
 
 
 def _stop_when_told(stop: asyncio.Event, supervised: bool) -> None:

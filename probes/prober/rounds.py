@@ -192,6 +192,8 @@ class Rounds:
 
     def _stand(self) -> list[Alert]:
         own, alerts, now = self._remembered.own, list[Alert](), self._now()
+        trouble = self._reporter.trouble
+        self.doubts.cause("spool", None if trouble is None else f"its reports cannot be put on disk: {trouble}")
         self._said |= {"prober": said} if (said := self.doubts.said()) else {}
         if said is None:
             self._said.pop("prober", None)

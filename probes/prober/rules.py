@@ -163,6 +163,22 @@ def due(state: JourneyState, now: datetime, *, resend: timedelta = RESEND) -> tu
     return replace(_sent(state, again, now), over=tuple(over)), alerts
 
 
+def says_nothing(state: JourneyState, result: Result) -> bool:
+    """A run that was held back before the step at which the alert fires, and got so far well: it is no recovery."""
+    if result.held_back is None or result.outcome is Outcome.DOWN:
+        return False
+    done = {step.name for step in result.steps if step.outcome is not Outcome.SKIPPED}
+    return any(alert.annotations.get("step") not in done for alert in state.firing)
+
+
+def not_before(sooner: float | None, asked: float | None, every: float) -> float | None:
+    """Seconds until the confirming run where the shop has asked to be left alone for so long: the regular one, if that
+    comes first."""
+    if sooner is None or asked is None:
+        return sooner
+    return None if asked >= every else max(sooner, asked)
+
+
 def _judge_down(rule: AlertRule, state: JourneyState, result: Result, now: datetime) -> JourneyState:
     if state.down is not None:
         return _still_down(rule, state, state.down, result, now)

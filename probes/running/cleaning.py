@@ -32,7 +32,7 @@ async def clean_up(run: Run) -> list[Step]:
     began = run.context.now()
     trace = run.session.trace
     run.session = new_session(run.journey, run.context, run.id, run.account)
-    run.session.trace, run.page, run.asked = trace, None, None
+    run.session.trace, run.page, run.asked, run.limit = trace, None, None, None
     run.deadline = loop.time() + run.journey.timeout
     try:
         steps, cleaned = await _steps(run, run.journey.cleanup)

@@ -24,6 +24,7 @@ from typing import Any
 from probes.errors import ProbesError
 
 SETTLED = ("void", "undone", "dismissed")
+LEFT_OVER = ("intent", "created", "unknown", "failed")
 UNSURE = ("intent", "unknown")  # perhaps it was made, perhaps not
 COMPACT_AT = 256 << 10  # bytes; then settled entries are dropped from the file, which is read often
 

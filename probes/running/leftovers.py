@@ -75,7 +75,7 @@ def after(
 
 def due_after(attempts: int, now: datetime, asked: float | None = None) -> datetime:
     """When to try again after so many attempts: 10 s, 20 s, 40 s … an hour; later where the shop asks for it."""
-    wait = min(FIRST_WAIT * 2 ** min(attempts - 1, 20), LONGEST_WAIT)
+    wait = min(FIRST_WAIT * (1 << min(attempts - 1, 20)), LONGEST_WAIT)
     if asked is not None:
         wait = max(wait, min(timedelta(seconds=asked), LONGEST_ASKED))
     return now + wait

@@ -102,7 +102,8 @@ def _for_cleanup(run: Run, masker: Masker) -> tuple[dict[str, Any], dict[str, An
     if "vars" not in wanted:
         fleeting &= wanted
     found = {name: run.values[name] for name in {*(run.saved.keys() & wanted), *fleeting}}
-    open_, hidden = {}, {}
+    open_: dict[str, Any] = {}
+    hidden: dict[str, Any] = {}
     for name, value in sorted(found.items()):
         text = to_text(value)
         (open_ if masker(text) == text else hidden)[name] = value

@@ -9,7 +9,8 @@ from probes.errors import ProbesError
 from probes.http import TransportError
 from probes.language.journey import Journey
 from probes.language.kinds import Step as StepModel
-from probes.result import Outcome, Reason, Step
+from probes.language.levels import deeper, level_of
+from probes.result import HeldBack, Outcome, Reason, Step
 from probes.running.accounts import NoFreeAccount
 from probes.running.evidence import tokens_in
 from probes.running.failure import Failed
@@ -61,13 +62,21 @@ async def perform_step(model: StepModel, run: Run, deadline: float) -> Step:
 
 
 async def _perform(model: StepModel, run: Run, step: Step, deadline: float) -> None:
-    if model.when is not None and not is_true(run.render(model.when)):
+    if (model.when is not None and not is_true(run.render(model.when))) or _is_held_back(model, run):
         step.outcome = Outcome.SKIPPED
     elif model.creates is not None:
         async with recorded(model, run, step):
             await _ask(model, run, step, deadline)
     else:
         await _ask(model, run, step, deadline)
+
+
+def _is_held_back(model: StepModel, run: Run) -> bool:
+    """What goes deeper than the run may is not sent; nor can anybody tell what the steps after it would find."""
+    if run.limit is None or not deeper(level := level_of(model, run.journey), run.limit):
+        return False
+    run.held_back = HeldBack(model.name, level, run.limit)
+    return True
 
 
 async def _ask(model: StepModel, run: Run, step: Step, deadline: float) -> None:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from probes.duration import Duration
 from probes.files.mistakes import Wrong
+from probes.files.settings import Mutates
 from probes.language.checks import HeaderName, Url
 from probes.language.expect import Expect
 from probes.language.keys import Keys
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from probes.language.kinds import Step
 
 VERBS = ("get", "post", "put", "patch", "delete", "head")
-ANSWER_KEYS = frozenset({"headers", "follow", "expect", "save", "until", "within", "poll", "creates"})
+ANSWER_KEYS = frozenset({"headers", "follow", "expect", "save", "until", "within", "poll", "creates", "mutates"})
 EXPECTATIONS = frozenset({"status", "header", "cookie", "body", "json", "html", "slower_than"})
 
 
@@ -42,6 +43,7 @@ class HttpKeys(Keys):
     within: Annotated[Duration, Field(gt=0)] | None = None
     poll: Annotated[Duration, Field(gt=0)] = 1.0
     creates: TemplateField | None = None
+    mutates: Mutates | None = None
 
 
 def name_of(step: "Step") -> str:

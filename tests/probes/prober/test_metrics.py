@@ -168,7 +168,7 @@ def test_every_metric_is_documented_with_its_kind_and_labels() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", DOCS.read_text(encoding="utf-8"), re.M)
     documented = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
     metrics = ProbeMetrics()
-    metrics.observe(result(Outcome.DOWN, Reason.STATUS))
+    metrics.observe(result(Outcome.DOWN, Reason.STATUS) | {"leftovers": {"failed": 1}})
     for metric in metrics.collect():
         name = metric.name + ("_total" if metric.type == "counter" else "")
         labels = {label for sample in metric.samples for label in sample.labels} - {"le"}
@@ -185,3 +185,16 @@ def test_the_documentation_names_the_metrics_of_the_whole_program() -> None:
         "shopwatch_engine_cycle_duration_seconds",
     ):  # fmt: skip
         assert f"| `{name}` |" in text
+
+
+def test_leftovers_are_counted_by_state_until_none_are_left() -> None:
+    metrics = ProbeMetrics(registry := CollectorRegistry())
+    for left in ({}, {"created": 2, "failed": 1}, {"failed": 3}):
+        metrics.observe(result() | {"leftovers": left})
+    metrics.observe(result())  # of a prober that does not look after them
+    labels = {"journey": "checkout", "location": "local"}
+    values = [
+        registry.get_sample_value("shopwatch_probe_leftovers", {**labels, "state": state})
+        for state in ("created", "failed", "unknown")
+    ]
+    assert values == [0, 3, None]
