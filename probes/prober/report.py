@@ -101,6 +101,21 @@ class Reporter:
         self._results.append(json.dumps(result, default=str).encode())
         self._have_results.set()
 
+    async def ask(self, path: str, body: bytes) -> Answer:
+        """One request besides the queues, tried once."""
+        async with httpx.AsyncClient(transport=Transport(), trust_env=False) as client:
+            return await self._post(client, self._base + path, body)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes of reports that the receiver has not taken yet."""
+        return self._alert_queue.spool.waiting + self._result_queue.spool.waiting
+
+    @property
+    def trouble(self) -> str | None:
+        """Why reports are held in memory at present, None where they are not."""
+        return self._alert_queue.spool.trouble or self._result_queue.spool.trouble
+
     async def run(self) -> None:
         """Sends until cancelled."""
         async with asyncio.TaskGroup() as group:

@@ -64,7 +64,7 @@ class Spool:
         self._limits = limits or Limits()
         self._lock = threading.Lock()
         self._memory = _Memory()
-        self._failing = False
+        self._failing: str | None = None
         self._sizes: dict[int, int] = {}  # of the segments, oldest first
         self._file: int | None = None  # descriptor of the newest segment
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -80,12 +80,12 @@ class Spool:
                 self._memory.pop()
             for record in records[max(0, written - held) :]:
                 self._memory.push(record, self._limits.memory)
-            if error is not None and not self._failing:
+            if error is not None and self._failing is None:
                 self._complain("the spool cannot be written, reports are held in memory", error=str(error))
-            if error is None and self._failing:
+            if error is None and self._failing is not None:
                 self._complain("the spool can be written again", reports_lost=self._memory.dropped)
                 self._memory.dropped = 0
-            self._failing = error is not None
+            self._failing = None if error is None else error.strerror or str(error)
 
     def peek(self, most: int, most_bytes: int = 1 << 20) -> Batch:
         """The oldest records that are not acknowledged: at most so many, and at least one if there is any."""
@@ -110,6 +110,19 @@ class Spool:
             if batch.position is not None and batch.position > self._position:
                 self._position = batch.position
                 self._tidy()
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that are not acknowledged, on disk and in memory."""
+        with self._lock:
+            segment, offset = self._position
+            on_disk = sum(size for number, size in self._sizes.items() if number >= segment)
+            return max(0, on_disk - (offset if segment in self._sizes else 0)) + self._memory.size
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the disk takes nothing at present; None where it does."""
+        return self._failing
 
     def close(self) -> None:
         with self._lock:

@@ -1,0 +1,44 @@
+"""Says every few seconds that this prober is there, so that its silence can be told from all being well."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from probes import __version__
+from probes.prober.report import Reporter
+
+log = structlog.get_logger("prober")
+
+PATH = "/api/v1/heartbeat"
+EVERY = 10.0  # seconds
+NOT_TAKEN = 600.0  # seconds until a receiver that takes no heartbeats (an Alertmanager) is asked again
+
+
+class Heartbeat:
+    """`vitals`: what is said besides the location: numbers, and `troubles` in words."""
+
+    def __init__(self, reporter: Reporter, location: str, vitals: Callable[[], dict[str, Any]]) -> None:
+        self._reporter = reporter
+        self._location = location
+        self._vitals = vitals
+
+    def _body(self) -> dict[str, Any]:
+        body = {"location": self._location, "version": __version__}
+        try:
+            return {**body, **self._vitals()}
+        except Exception:  # a defect there must not make this location look dead
+            log.exception("the vitals are not known")
+            return body
+
+    async def run(self, every: float = EVERY) -> None:
+        """Until cancelled. A word that is not taken is lost: the next one says all that it said."""
+        refused = False
+        while True:
+            answer = await self._reporter.ask(PATH, json.dumps(self._body()).encode())
+            if answer.kind == "refused" and not refused:
+                log.warning("the receiver does not take our heartbeat", why=answer.why)
+            refused = answer.kind == "refused"
+            await asyncio.sleep(NOT_TAKEN if answer.kind == "missing" else every)
