@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -9,8 +10,9 @@ from jinja2.exceptions import SecurityError
 from jinja2.filters import FILTERS
 from jinja2.runtime import Undefined
 
+from probes.duration import parse_duration
 from probes.language.bounds import check_replace
-from probes.language.values import MISSING, dump_json, read_number, to_number, to_text
+from probes.language.values import MISSING, dump_json, read_number, to_instant, to_number, to_text
 
 _HARMLESS = [
     "capitalize",
@@ -164,8 +166,20 @@ def tojson(value: Any) -> str:
     return dump_json(value)
 
 
+def before(value: Any, duration: str) -> datetime:
+    """`now | before("30m")`: the instant so long before that one."""
+    instant = value if isinstance(value, datetime) else to_instant(value)
+    if instant is None:
+        raise ValueError(f"{to_text(value)[:80] or 'null'} is no instant")
+    try:
+        return instant - timedelta(seconds=parse_duration(duration))
+    except OverflowError:
+        raise ValueError(f"{duration} before {instant} there was nothing") from None
+
+
 _OURS: dict[str, Callable[..., Any]] = {
     "abs": absolute,
+    "before": before,
     "float": to_decimal,
     "format": format_text,
     "int": to_int,

@@ -29,6 +29,7 @@ _TOKENS = re.compile(
     r"|(?P<plain>[^'\"{$;/-]+|.)",
     re.DOTALL,
 )
+_ONE = "in sql a template is one {{ … }}, in the place of a value or inside a text in quotes"
 _READS = re.compile(r"\s*\(?\s*(select|with|values)\b", re.IGNORECASE)
 
 
@@ -42,6 +43,8 @@ class SqlTemplate(Template):
         super().__init__(source)
         tokens = list(_tokens(source))
         check_reads("".join(text for kind, text in tokens if kind != "comment"), tokens)
+        if not self.constant and ("{%" in source or "{#" in source):
+            raise Wrong(_ONE)
         self._pieces = [] if self.constant else [_piece(kind, text) for kind, text in tokens]
 
     def text(self, context: Mapping[str, Any]) -> str:
@@ -116,8 +119,8 @@ def _piece(kind: str, text: str) -> str | _Value:
         return _Value(text)
     if kind == "text" and "{{" in text:
         return _Text(text[1:-1].replace("''", "'"))
-    if "{%" in text or "{#" in text or (kind != "plain" and "{{" in text):
-        raise Wrong("in sql a template is one {{ … }}, in the place of a value or inside a text in quotes")
+    if kind != "plain" and "{{" in text:
+        raise Wrong(_ONE)
     return text
 
 

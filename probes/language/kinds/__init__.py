@@ -56,6 +56,10 @@ class Step(
         for name, expect in (("expect", self.expect), ("until", self.until)):
             for key in sorted(expect.keys_given - kind.expectations if expect else ()):
                 raise Wrong(f"a {self.verb} step has no {key} to expect anything of", at=(name, key))
+        for name, save in self.save.items():
+            if save.kind not in kind.saves:
+                hint = f"save {' or '.join(sorted(kind.saves))}"
+                raise Wrong(f"a {self.verb} step has no {save.kind} to save", hint, ("save", name))
         if kind.check is not None:
             kind.check(self)
 

@@ -24,13 +24,15 @@ class CommonKeys(Keys):
 
 
 COMMON = frozenset({"name", "service", "when", "timeout"})
+PAGE_SAVES = frozenset({"json", "html", "header", "cookie", "regex", "status"})
 READING_KEYS = frozenset({"expect", "save", "until", "within", "poll"})
 """Of the kinds that read one value."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of step. `verbs`: the keys that make a step one of this kind; `keys`: what it may say besides COMMON.
+    """One kind of step. `verbs`: the keys that make a step one of this kind; `keys`: what it may say besides COMMON;
+    `saves`: where its values to save can come from.
 
     `name_of` gives the default name of a step; `check` raises ValueError with a text for the user.
     """
@@ -40,4 +42,5 @@ class Kind:
     keys: frozenset[str]
     expectations: frozenset[str]
     name_of: "Callable[[Step], str]"
+    saves: frozenset[str] = PAGE_SAVES
     check: "Callable[[Step], None] | None" = None

@@ -39,5 +39,6 @@ KIND = Kind(
     READING_KEYS | {"record"},
     frozenset({"value", "body", "slower_than"}),
     name_of=name_of,
+    saves=frozenset({"value", "regex"}),
     check=check,
 )

@@ -37,5 +37,6 @@ KIND = Kind(
     READING_KEYS | {"url", "headers"},
     frozenset({"value", "slower_than"}),
     name_of=name_of,
+    saves=frozenset({"value"}),
     check=check,
 )

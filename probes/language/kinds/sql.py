@@ -35,4 +35,12 @@ def check(step: "Step") -> None:
         raise Wrong("not a database that sql can ask", "url: postgresql://… or sqlite:///shop.db", ("url",))
 
 
-KIND = Kind("sql", ("sql",), READING_KEYS | {"url"}, frozenset({"value", "slower_than"}), name_of=name_of, check=check)
+KIND = Kind(
+    "sql",
+    ("sql",),
+    READING_KEYS | {"url"},
+    frozenset({"value", "slower_than"}),
+    name_of=name_of,
+    saves=frozenset({"value"}),
+    check=check,
+)

@@ -31,4 +31,12 @@ def check(step: "Step") -> None:
         raise Wrong("save needs what the server says: expect a body", 'expect: {body: {contains: "220 "}}', ("save",))
 
 
-KIND = Kind("tcp", ("tcp",), READING_KEYS | {"send"}, frozenset({"body", "slower_than"}), name_of=name_of, check=check)
+KIND = Kind(
+    "tcp",
+    ("tcp",),
+    READING_KEYS | {"send"},
+    frozenset({"body", "slower_than"}),
+    name_of=name_of,
+    saves=frozenset({"regex"}),
+    check=check,
+)

@@ -27,4 +27,5 @@ KIND = Kind(
     READING_KEYS,
     frozenset({"value", "expires_in", "protocol", "slower_than"}),
     name_of=name_of,
+    saves=frozenset({"value"}),
 )

@@ -13,7 +13,7 @@ from probes.files.validation import validate
 from probes.files.yamlfile import Document, parse
 from probes.language.expect import Expect, SlowerThan
 from probes.language.filters import ALL
-from probes.language.journey import Account, AlertRule, Journey, TlsSettings
+from probes.language.journey import Account, AlertRule, CertificateAlert, Journey, TlsSettings
 from probes.language.kinds import KINDS, Step
 from probes.language.matchers import NAMES
 from probes.language.naming import wrong_names
@@ -103,8 +103,26 @@ def test_variables_are_at_hand_by_their_own_name_and_may_use_each_other() -> Non
         ({"get": "/", "save": {"account": {"header": "x"}}}, "a meaning of its own"),
         ({"get": "/", "headers": {"a b": "x"}}, "name of a header"),
         ({"get": "/", "timeout": 5}, "not a duration"),
-        ({"tcp": "shop.example:443"}, "later version"),
-        ({"sql": "select 1"}, "later version"),
+        ({"tcp": "shop.example"}, "is not a host with its port"),
+        ({"tcp": "shop.example:99999"}, "is not a host with its port"),
+        ({"tcp": "a:25", "save": {"a": {"regex": "(x)"}}}, "expect a body"),
+        ({"tcp": "a:25", "save": {"a": "value"}}, "a tcp step has no value to save"),
+        ({"tls": "a:443", "expect": {"expires_in": "14d"}}, "say how much of its life must be left"),
+        ({"tls": "a:443", "expect": {"status": 200}}, "a tls step has no status to expect"),
+        ({"get": "/", "expect": {"expires_in": {"gt": "1d"}}}, "a get step has no expires_in"),
+        ({"get": "/", "save": {"a": "value"}}, "a get step has no value to save"),
+        ({"dns": "https://shop.example/"}, "is not a name"),
+        ({"dns": "shop.example", "record": "ANY"}, "Input should be"),
+        ({"sql": "select 1"}, "sql needs url"),
+        ({"sql": "select 1", "url": "mysql://a/b"}, "not a database that sql can ask"),
+        ({"sql": "", "url": "sqlite:///a.db"}, "needs a statement"),
+        ({"sql": "delete from orders", "url": "sqlite:///a.db"}, "sql only reads"),
+        ({"sql": "select 1; select 2", "url": "sqlite:///a.db"}, "sql asks one statement"),
+        ({"sql": "select 1 {% if a %}{% endif %}", "url": "sqlite:///a.db"}, "a template is one {{"),
+        ({"sql": 'select "{{ a }}" from b', "url": "sqlite:///a.db"}, "a template is one {{"),
+        ({"sql": "select 1", "url": "sqlite:///a.db", "json": {}}, "json has no meaning in a sql step"),
+        ({"promql": "up"}, "promql needs url"),
+        ({"promql": "up", "url": "prometheus:9090"}, "not the address of a Prometheus"),
     ],
 )
 def test_a_step_that_cannot_be_is_refused(step: dict[str, Any], words: str) -> None:
@@ -115,7 +133,9 @@ def test_a_step_that_cannot_be_is_refused(step: dict[str, Any], words: str) -> N
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"proxy": "http://proxy.example:3128"}, "later version"),
+        ({"proxy": "socks5://proxy.example:1080"}, "not the address of a proxy"),
+        ({"proxy": "proxy.example:3128"}, "not the address of a proxy"),
+        ({"alert": {"certificate": {"within": "0"}}}, "greater than 0"),
         ({"steps": []}, "at least 1"),
         ({"base": "shop.example"}, "not the address of a shop"),
         ({"base": None}, "relative, but the journey has no base"),
@@ -181,7 +201,7 @@ def keys_of(*models: type[BaseModel]) -> set[str]:
 
 
 def test_every_word_of_the_format_is_in_the_reference() -> None:
-    words = keys_of(Journey, Step, Expect, SlowerThan, Save, AlertRule, TlsSettings, Account)
+    words = keys_of(Journey, Step, Expect, SlowerThan, Save, AlertRule, CertificateAlert, TlsSettings, Account)
     words |= {*NAMES, *ALL, *(str(reason) for reason in Reason)}
     words |= {verb for kind in KINDS for verb in kind.verbs}
     assert sorted(word for word in words if f"`{word}`" not in DOCS and f"`{word}:" not in DOCS) == []
@@ -189,5 +209,5 @@ def test_every_word_of_the_format_is_in_the_reference() -> None:
 
 def test_the_schema_for_editors_names_every_key() -> None:
     schema = Journey.model_json_schema()
-    assert keys_of(Journey) - {"proxy"} <= set(schema["properties"])
-    assert "tcp" not in schema["$defs"]["Step"]["properties"]
+    assert keys_of(Journey) <= set(schema["properties"])
+    assert keys_of(Step) <= set(schema["$defs"]["Step"]["properties"])
