@@ -17,9 +17,11 @@ from incident.core.alerts import DrillWindow, SourceWords, StoredAlert, accept
 from incident.core.decide import Policy
 from incident.core.deliveries import Telling
 from incident.core.model import Draft, Event, Incident
+from incident.core.muting.silences import Silence
 from incident.core.policy import RunbookFinder, policy_of
 from incident.daemon import engine
 from incident.daemon.bell import Bell
+from incident.daemon.committing import commit
 from incident.daemon.holding import Holding
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
 from incident.events import Events
@@ -27,6 +29,9 @@ from incident.history.keeper import History
 from incident.loaded import Loaded
 from incident.locations import Locations
 from incident.settings import Settings
+from incident.silences import store as silence_store
+from incident.silences.keeping import RETENTION, Silences
+from incident.silences.telling import tell as tell_of_silence
 from incident.store import alerts as alert_store
 from incident.store import deliveries as delivery_store
 from incident.store import drills as drill_store
@@ -71,6 +76,9 @@ class Desk:
         self.holding = Holding(lambda: self.settings)
         self.locations = Locations(self.database, clock, lambda: self.settings, lambda: self.changed(wake=True))
         self.events = Events(self, clock)
+        self.silences = Silences(
+            self.database, clock, self.write_retried, self._tell_of_silence, lambda n: self.changed(True, n)
+        )
         self.loaded = Loaded(clock())
         self.on_reload: list[Callable[[Settings], Awaitable[None]]] = []
         self._runbook_finder = runbook_finder
@@ -123,6 +131,22 @@ class Desk:
         except TimeoutError:
             return self.changes
         return self.changes
+
+    def _tell_of_silence(
+        self, connection: Connection, silence: Silence, what: str, *, actor: Actor, now: datetime
+    ) -> int:
+        return tell_of_silence(connection, silence, what, actor=actor, now=now, telling=self._telling())
+
+    @property
+    def listening_since(self) -> datetime:
+        """Since when this process takes alerts in."""
+        return self._listening_since
+
+    @property
+    def pulse(self) -> int:
+        """Grows with every cycle of the engine that ended well."""
+        _, cycles, failures = self._cycle
+        return cycles - failures
 
     def _telling(self) -> Telling:
         return Telling(self.base_url, self._threads)
@@ -186,7 +210,7 @@ class Desk:
             concerned = [] if incident is None else [incident]
             draft = Draft(concerned, incident_store.next_number(connection), self.now())
             done = actions.perform(action, incident, draft, actor=actor, args=args or {}, policy=self._policy)
-            messages = engine.commit(connection, draft, concerned, self._telling())
+            messages = commit(connection, draft, concerned, self._telling())
             return draft.incidents[done], len(draft.events), messages
 
         try:
@@ -350,6 +374,7 @@ class Desk:
 
         def job(connection: Connection) -> None:
             alert_store.prune(connection, now - timedelta(days=5), now - timedelta(days=30))
+            silence_store.prune(connection, now - RETENTION)
 
         await self.database.write(job)
 

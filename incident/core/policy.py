@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from incident.core.decide import Policy
+from incident.core.muting.dead_men import DeadManSwitch
 from incident.core.muting.inhibitions import InhibitRule
 from incident.core.muting.maintenance import Maintenance
 from incident.core.muting.silences import Silence
@@ -40,6 +41,7 @@ def world_of(settings: Settings, silences: Sequence[Silence] = (), heard: frozen
         silences=tuple(silences),
         inhibit=tuple(InhibitRule(rule.source, rule.target, rule.equal) for rule in settings.inhibit),
         maintenance=maintenance_of(settings),
+        dead_men=tuple(DeadManSwitch(item.name, item.match) for item in settings.intake.dead_man),
         heard=heard,
     )
 

@@ -18,7 +18,7 @@ import uvicorn
 
 from incident.channels import build_channels
 from incident.core.actor import Actor, Kind, Role
-from incident.daemon import engine, logs
+from incident.daemon import engine, heartbeat, logs
 from incident.daemon.listening import announce, bind, left_token, sole_daemon, url_of
 from incident.daemon.outbox import Outbox
 from incident.daemon.prober_line import ProberLine
@@ -121,7 +121,14 @@ async def serve(
             with left_token(host, sock.getsockname()[1], secret):
                 async with asyncio.TaskGroup() as group:
                     web = group.create_task(server.serve(sockets=[sock]))
-                    parts = (engine.run(desk), outbox.run(), reloading.run(), watch(desk, WATCHERS), desk.history.run())
+                    parts = (
+                        engine.run(desk),
+                        outbox.run(),
+                        reloading.run(),
+                        watch(desk, WATCHERS),
+                        desk.history.run(),
+                        heartbeat.run(desk),
+                    )
                     core = [group.create_task(work) for work in parts]
                     supervised = group.create_task(prober.run())
                     on_ready(Ready(url, workspace.dir, secret, desk))

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 from incident.core.alerts import FIRING, RESOLVED, STALE, StoredAlert, merge, news
 from incident.store.sql import chunks, upsert
 from incident.store.tables import alerts
+from probes.labels import LabelMatcher, all_match
 
 DECIDED, WAITING, ASIDE = 0, 1, 2
 SENT_AGAIN_WITHIN = timedelta(minutes=2)  # Prometheus does so every minute unless told otherwise
@@ -79,6 +80,16 @@ def not_over(connection: Connection, source: str, alertnames: Iterable[str]) -> 
     query = select(alerts).where(alerts.c.source == source, alerts.c.state != RESOLVED)
     names = frozenset(alertnames)
     return [alert for row in connection.execute(query) if (alert := _alert(row)).labels.get("alertname") in names]
+
+
+def last_heard(connection: Connection, matchers: Sequence[LabelMatcher]) -> datetime | None:
+    """When the last word came of any alert that these match, whatever has become of it."""
+    query = select(alerts.c.labels, alerts.c.updated_at)
+    for matcher in matchers:
+        if matcher.is_equal and not matcher.is_regex and matcher.value:
+            query = query.where(alerts.c.labels[matcher.name].as_string() == matcher.value)
+    rows = connection.execute(query)
+    return max((row.updated_at for row in rows if all_match(matchers, row.labels)), default=None)
 
 
 def undecided(connection: Connection) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from incident.core.muting.dead_men import DeadManSwitch, DeadMen
 from incident.core.muting.inhibitions import Inhibitions, InhibitRule
 from incident.core.muting.locations import Locations
 from incident.core.muting.maintenance import Maintenance, Maintenances
@@ -19,12 +20,14 @@ class World:
     silences: tuple[Silence, ...] = ()
     inhibit: tuple[InhibitRule, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
+    dead_men: tuple[DeadManSwitch, ...] = ()
     heard: frozenset[str] = frozenset()  # locations that are not silent
 
 
 # Each makes its stage; None where there is nothing that it could hold back, which then costs nothing.
 STAGES: Mapping[str, Callable[[World], Stage | None]] = {
     "silences": lambda world: Silences(world.silences) if world.silences else None,
+    "dead men": lambda world: DeadMen(world.dead_men) if world.dead_men else None,
     "inhibitions": lambda world: Inhibitions(world.inhibit) if world.inhibit else None,
     "locations": lambda world: Locations(world.heard) if len(world.heard) > 1 else None,
     "maintenance": lambda world: Maintenances(world.maintenance, world.services) if world.maintenance else None,
