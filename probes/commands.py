@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from probes.leftover_commands import leftovers
 from probes.terminal import NOT_WELL, REFUSED, USAGE, emit_json, fail, json_option, workspace_dir
 
 if TYPE_CHECKING:
     from probes.files.mistakes import Mistake
     from probes.files.secrets import Environment
+    from probes.files.settings import Mutates
     from probes.files.workspace import Workspace
     from probes.language.journey import Journey
     from probes.result import Result
@@ -44,7 +46,7 @@ def list_journeys(as_json: bool) -> None:
     """
     from probes.screen import last_results, list_table
 
-    workspace = _workspace()
+    workspace = workspace_here()
     journeys, mistakes = workspace.journeys()
     rows = last_results(workspace.dir / ".shopwatch", journeys)
     if as_json:
@@ -65,8 +67,13 @@ def complete_name(context: click.Context, parameter: click.Parameter, incomplete
 @probe.command()
 @click.argument("name", metavar="NAME", shell_complete=complete_name)
 @click.option("--trace", is_flag=True, help="Show every exchange over the network, phase by phase.")
+@click.option(
+    "--mutates",
+    type=click.Choice(["none", "cart", "authorize", "order"]),
+    help="Write no deeper into the shop than this; `limits.mutates` may allow still less.",
+)
 @json_option
-def run(name: str, trace: bool, as_json: bool) -> None:
+def run(name: str, trace: bool, mutates: "Mutates | None", as_json: bool) -> None:
     """Run one journey now, without a daemon. NAME may also be a file: FILE.yaml, or FILE.yaml#NAME.
 
     Exit code 0: up. 1: down or degraded. 2: the workspace or the journey has mistakes. 4: no such journey.
@@ -78,12 +85,14 @@ def run(name: str, trace: bool, as_json: bool) -> None:
     """
     import asyncio
 
+    from probes.language.levels import lower
     from probes.screen import print_result, result_json
 
     hops: list[Hop] = []
     with ExitStack() as stack:
-        journey, state, environment = _find(name, stack)
-        result = asyncio.run(_run(journey, state, environment, hops))
+        journey, state, environment, limit = _find(name, stack)
+        depth = lower(mutates, limit) if mutates else limit
+        result = asyncio.run(_run(journey, state, environment, hops, depth))
     if as_json:
         emit_json(result_json(result, hops if trace else None))
     else:
@@ -111,19 +120,24 @@ def serve(report_to: str, location: str) -> None:
     sys.exit(main(workspace_dir(), report_to=report_to, location=location))
 
 
-async def _run(journey: "Journey", state: Path, environment: "Environment", hops: "list[Hop]") -> "Result":
+probe.add_command(leftovers)
+
+
+async def _run(
+    journey: "Journey", state: Path, environment: "Environment", hops: "list[Hop]", mutates: "Mutates"
+) -> "Result":
     from probes.running.context import RunContext
     from probes.running.runner import run_journey
 
-    context = RunContext(state, environment)
+    context = RunContext(state, environment, mutates=mutates)
     try:
         return await run_journey(journey, context, trace=hops.append)
     finally:
         await context.aclose()
 
 
-def _find(name: str, stack: ExitStack) -> "tuple[Journey, Path, Environment]":
-    """The journey, the state folder that its run uses, and the environment that knows its secrets."""
+def _find(name: str, stack: ExitStack) -> "tuple[Journey, Path, Environment, Mutates]":
+    """The journey, the state folder of its run, the environment that knows its secrets, and how deep it may write."""
     from probes.files.workspace import SETTINGS, Workspace, WorkspaceInvalid
 
     path, _, part = name.partition("#")
@@ -131,17 +145,18 @@ def _find(name: str, stack: ExitStack) -> "tuple[Journey, Path, Environment]":
         workspace = Workspace(workspace_dir())
         journey = _in_file(Path(path), part, workspace.env)
         if not (workspace.dir / SETTINGS).exists():
-            return journey, Path(stack.enter_context(_temporary())), workspace.env
+            return journey, Path(stack.enter_context(_temporary())), workspace.env, "order"
     else:
-        workspace = _workspace()
+        workspace = workspace_here()
         journey = _in_workspace(name, *workspace.journeys())
     try:
-        return journey, workspace.state, workspace.env
+        limit = workspace.settings().limits.mutates
+        return journey, workspace.state, workspace.env, limit
     except WorkspaceInvalid as error:
         fail(str(error), USAGE)
 
 
-def _workspace() -> "Workspace":
+def workspace_here() -> "Workspace":
     """The workspace, whatever its files say; fails where there is none."""
     from probes.files.workspace import SETTINGS, Workspace, WorkspaceInvalid
 

@@ -86,6 +86,10 @@ def print_result(result: Result, hops: Sequence[Hop]) -> None:
     if result.cleanup:
         click.echo()
         _steps("CLEANUP", result.cleanup)
+    if result.held_back is not None:
+        held = result.held_back
+        why = f"it goes as deep as {held.mutates}, and no run may write deeper than {held.limit}"
+        click.echo(f"\n{clean(held.step)}: not sent, nor what comes after it: {why}")
     for step in (*result.steps, *result.cleanup):
         if step.reason is not None:
             _why(step)

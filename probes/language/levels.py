@@ -12,6 +12,10 @@ def deeper(one: Mutates, other: Mutates) -> bool:
     return MUTATES.index(one) > MUTATES.index(other)
 
 
+def lower(one: Mutates, other: Mutates) -> Mutates:
+    return min(one, other, key=MUTATES.index)
+
+
 def level_of(step: Step, journey: Journey) -> Mutates:
     """What the step says itself; else what follows from it and from its journey.
 
