@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,6 +43,17 @@ def _postgresql() -> bool:
     return bool(list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))) or _programs("initdb", "postgres")
 
 
+def _tmpfs() -> bool:
+    """May a file system be mounted? Root alone may, and not in every container."""
+    if os.geteuid() != 0:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=False, capture_output=True)
+        if mounted.returncode == 0:
+            subprocess.run(["umount", folder], check=True)
+        return mounted.returncode == 0
+
+
 def _oscar() -> bool:
     from tests.targets.oscar.shop import installed
 
@@ -52,6 +65,7 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {  # what a test may need: (i
     "postgresql": (_postgresql, "apt-get install postgresql"),
     "prometheus": (lambda: _programs("prometheus", "promtool"), "apt-get install prometheus"),
     "alertmanager": (lambda: _programs("prometheus-alertmanager", "amtool"), "apt-get install prometheus-alertmanager"),
+    "tmpfs": (_tmpfs, "run the tests as root, who may mount a small disk"),
     "oscar": (_oscar, "make oscar"),
 }
 

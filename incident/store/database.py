@@ -95,7 +95,7 @@ class Database:
             connection.exec_driver_sql("SELECT pg_current_xact_id()")
             return
         if shutil.disk_usage(self._path.parent).free < _LEAST_FREE:
-            raise StoreFull("the database's disk has less than a megabyte of room")
+            raise StoreFull("the database's disk has no room: less than a megabyte is free")
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
         connection.exec_driver_sql(f"PRAGMA user_version={(version + 1) % 2**31}")
 
