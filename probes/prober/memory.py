@@ -4,7 +4,7 @@ import json
 import math
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,18 +30,32 @@ class Remembered:
     states: dict[str, JourneyState] = field(default_factory=dict)
     last_runs: dict[str, float] = field(default_factory=dict)
     own: dict[str, JourneyState] = field(default_factory=dict)
+    _texts: dict[tuple[str, str], tuple[JourneyState, str]] = field(default_factory=dict, repr=False, compare=False)
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "version": VERSION,
-            "states": {name: _state_to_json(state) for name, state in self.states.items() if not state.quiet},
-            "last_runs": {name: round(at, 3) for name, at in self.last_runs.items()},
-            "own": {name: _state_to_json(state) for name, state in self.own.items()},
-        }
+    def text(self) -> Iterator[str]:
+        """JSON for `from_json`, bit by bit: thousands of alerts are not to keep a run waiting. What changes meanwhile
+        may be in it or not. A state that is the same as at the last time is not written anew."""
+        known, self._texts = self._texts, {}
+        last_runs = json.dumps({name: round(at, 3) for name, at in self.last_runs.items()})
+        yield f'{{"version": {VERSION}, "last_runs": {last_runs}'
+        for part, states in (("states", self.states), ("own", self.own)):
+            yield f', "{part}": {{'
+            comma = ""
+            for name, state in list(states.items()):
+                if part == "states" and state.quiet:
+                    continue
+                before = known.get((part, name))
+                if before is None or before[0] is not state:
+                    before = (state, f"{json.dumps(name)}: {json.dumps(_state_to_json(state))}")
+                self._texts[part, name] = before
+                yield comma + before[1]
+                comma = ", "
+            yield "}"
+        yield "}"
 
     @staticmethod
     def from_json(data: Any) -> "Remembered":
-        """Raises ValueError, KeyError or TypeError (and no other) for what `to_json` did not write."""
+        """Raises ValueError, KeyError or TypeError (and no other) for what `text` did not write."""
         if not isinstance(data, dict) or data.get("version") != VERSION:
             raise ValueError("written by another version, or not by Shopwatch")
         states = {str(name): _state_from_json(state) for name, state in dict(data["states"]).items()}

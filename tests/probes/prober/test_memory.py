@@ -26,7 +26,7 @@ def state_after(runs: str) -> tuple[JourneyState, datetime]:
 @given(st.text("usD", max_size=20))
 def test_a_state_comes_back_as_it_was_except_that_its_alerts_are_due(runs: str) -> None:
     state, now = state_after(runs)
-    written = json.dumps(Remembered({"checkout": state}, {"checkout": 1.5}).to_json())
+    written = "".join(Remembered({"checkout": state}, {"checkout": 1.5}).text())
     read = Remembered.from_json(json.loads(written))
     assert read.last_runs == {"checkout": 1.5}
     if state.quiet:
@@ -41,7 +41,7 @@ def test_a_state_comes_back_as_it_was_except_that_its_alerts_are_due(runs: str) 
 def test_what_fired_before_a_restart_can_end_after_it(tmp_path: Path) -> None:
     state, now = state_after("DD")
     file = tmp_path / "state.json"
-    memory.save(file, json.dumps(Remembered({"checkout": state}).to_json()), durable=True)
+    memory.save(file, "".join(Remembered({"checkout": state}).text()), durable=True)
     state = memory.load(file).states["checkout"]
     state, said = due(state, now, resend=RESEND)[0], []
     for _ in range(2):
