@@ -24,7 +24,29 @@ COMMANDS = {  # name: (module, attribute, one line of help)
     "practice": ("drills.practice.command", "practice", "Start the practice shop alone, to try journeys on."),
 }
 
+ELSEWHERE = {  # commands of a group that live in another package: group: {name: (module, attribute)}
+    "probe": {"show": ("incident.history.commands", "show")},
+}
+
 SHORT_FORMS = ("ack", "note", "update", "assign", "sev", "resolve", "reopen", "timeline")  # of `incident …`
+
+
+class Composed(click.Group):
+    """A group with commands besides its own, which are imported when they are called or listed."""
+
+    def __init__(self, group: click.Group, elsewhere: dict[str, tuple[str, str]]) -> None:
+        super().__init__(group.name, group.commands, callback=group.callback, params=group.params, help=group.help)
+        self.elsewhere = elsewhere
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*self.commands, *self.elsewhere])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.elsewhere:
+            module, attribute = self.elsewhere[cmd_name]
+            command: click.Command = getattr(import_module(module), attribute)
+            return command
+        return super().get_command(ctx, cmd_name)
 
 
 class Lazy(click.Group):
@@ -37,6 +59,8 @@ class Lazy(click.Group):
         if cmd_name in COMMANDS:
             module, attribute, _ = COMMANDS[cmd_name]
             command: click.Command = getattr(import_module(module), attribute)
+            if cmd_name in ELSEWHERE and isinstance(command, click.Group):
+                return Composed(command, ELSEWHERE[cmd_name])
             return command
         if cmd_name in SHORT_FORMS:
             group: click.Group = import_module("incident.commands").incident

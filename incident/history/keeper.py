@@ -242,9 +242,8 @@ def _backwards(
     fresh = run_store.fresh(connection, place.id, from_ms, to_ms, limit)
     late = [run for run in fresh if run.started_ms < place.packed_ms]
     yield from ((place, run) for run in fresh if run.started_ms >= place.packed_ms)
-    newest = min(to_ms, place.packed_ms)
-    retention = range((newest - 1) // DAY, max(from_ms // DAY, newest // DAY - 500) - 1, -1)
-    for day in retention if newest else ():
+    days = set(rollup_store.packed_days(connection, place.id, from_ms, min(to_ms, place.packed_ms)))
+    for day in sorted(days | {run.started_ms // DAY for run in late}, reverse=True):
         found: dict[tuple[int, str], Run] = {}
         for chunk in rollup_store.packed(connection, place.id, day):
             found.update({(run.started_ms, run.run_id): run for run in packing.unpack(chunk)})

@@ -117,7 +117,11 @@ def hours(connection: Connection, place: Place, from_ms: int, to_ms: int) -> lis
 
 def days(connection: Connection, place: Place, from_ms: int, to_ms: int) -> list[Added]:
     """The days (UTC) that begin in this time, oldest first; also the present one."""
-    key = (run_rollups.c.place == place.id, run_rollups.c.day * DAY >= from_ms, run_rollups.c.day * DAY < to_ms)
+    key = (
+        run_rollups.c.place == place.id,
+        run_rollups.c.day >= -(-from_ms // DAY),
+        run_rollups.c.day < -(-to_ms // DAY),
+    )
     query = select(run_rollups.c.day, run_rollups.c.total).where(*key)
     found = {row.day * DAY: Rollup.from_json(_json(row.total)) for row in connection.execute(query)}
     for hour, rollup in _not_packed(connection, place, from_ms, to_ms + DAY).items():
@@ -134,6 +138,12 @@ def _not_packed(connection: Connection, place: Place, from_ms: int, to_ms: int) 
     for run in waiting:
         by_hour.setdefault(run.started_ms // HOUR * HOUR, []).append(run)
     return {hour: of_runs(some, known) for hour, some in by_hour.items()}
+
+
+def packed_days(connection: Connection, place: int, from_ms: int, to_ms: int) -> list[int]:
+    """On which there are packed runs, the newest first."""
+    key = (run_blocks.c.place == place, run_blocks.c.day >= from_ms // DAY, run_blocks.c.day <= to_ms // DAY)
+    return list(connection.execute(select(run_blocks.c.day).where(*key).order_by(run_blocks.c.day.desc())).scalars())
 
 
 def packed(connection: Connection, place: int, day: int) -> list[bytes]:

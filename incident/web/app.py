@@ -22,6 +22,7 @@ from incident.web.api import Api
 from incident.web.callers import Callers
 from incident.web.gate import Gate
 from incident.web.guards import Names
+from incident.web.history import HistoryApi
 from incident.web.hooks import Hooks
 from incident.web.metrics import Metrics
 from incident.web.on_demand import OnDemandRuns
@@ -61,6 +62,7 @@ async def create_app(
     )
     api = Api(desk, callers, desk.base_url, metrics.observe)
     app.include_router(api.router)
+    app.include_router(HistoryApi(desk).router)
     app.router.routes.extend([*_plain_routes(desk, settings, folder, metrics), *OnDemandRuns(line).routes()])
     app.router.routes.extend(Hooks(desk, callers, desk.now).routes())
     app.add_exception_handler(RequestValidationError, _invalid)

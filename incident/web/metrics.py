@@ -12,6 +12,7 @@ from starlette.responses import Response
 from incident.desk import Desk
 from incident.loaded import Loaded
 from incident.numbers import BUCKETS, Histogram, Numbers
+from incident.web.history import Budgets
 from probes.prober.metrics import ProbeMetrics
 
 log = structlog.get_logger("web")
@@ -40,6 +41,7 @@ class Metrics:
         numbers = await self.desk.metrics()
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Snapshot(numbers))
+        registry.register(Budgets(await self.desk.history.budgets()))
         registry.register(_Configuration(self.desk.loaded))
         body = generate_latest(self.journeys) + generate_latest(registry)
         return Response(body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
