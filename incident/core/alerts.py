@@ -84,6 +84,11 @@ class SourceWords:
 _NO_WORDS = SourceWords()
 
 
+def severity_words(level: str) -> list[str]:
+    """What sources say for SEV1, SEV2, …, in any case of letters."""
+    return [level, *(word for word, meant in _WORDS.items() if meant == level)]
+
+
 def accept(alert: Alert, source: str, now: datetime, words: SourceWords = _NO_WORDS) -> StoredAlert:
     """An alert that just came in. Empty labels are dropped. Raises Refused when it can have no identity."""
     labels = {name: value for name, value in alert.labels.items() if value != ""}

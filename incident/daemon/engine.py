@@ -5,7 +5,7 @@ loudly, and stops nothing else.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,16 +14,17 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from incident.core import deliveries
 from incident.core.alerts import StoredAlert
 from incident.core.decide import Policy, decide, decide_time, resolve_due
 from incident.core.deliveries import Telling
-from incident.core.model import Draft, Incident
+from incident.core.model import Draft
 from incident.daemon.bell import heard
+from incident.daemon.committing import commit
 from incident.daemon.holding import Holding
 from incident.errors import Conflict, IncidentError, StoreFull, StoreUnavailable
+from incident.silences.store import next_reminder
+from incident.silences.telling import remind
 from incident.store import alerts as alert_store
-from incident.store import deliveries as delivery_store
 from incident.store import drills as drill_store
 from incident.store import incidents as incident_store
 
@@ -65,9 +66,14 @@ def step(
     waiting = alert_store.waiting(connection, _AT_ONCE)
     judged = holding.judge(connection, waiting, now)
     heard_of = [alert for alert in waiting if alert.fingerprint not in judged.held]
-    done = [_decide_on(connection, heard_of, now, policy, telling), _time(connection, now, policy, telling)]
+    done = [
+        _decide_on(connection, heard_of, now, policy, telling),
+        _time(connection, now, policy, telling),
+        remind(connection, now, telling),
+    ]
     open_now = incident_store.list_open(connection)
-    dues = [resolve_due(one, policy) for one in open_now] + [alert_store.next_expiry(connection, now), holding.edge]
+    dues = [resolve_due(one, policy) for one in open_now]
+    dues += [alert_store.next_expiry(connection, now), holding.edge, next_reminder(connection)]
     return Step(
         events=sum(events for events, _ in done),
         messages=sum(messages for _, messages in done),
@@ -109,15 +115,6 @@ def _decide(
     belongs = decide(waiting, draft, policy)
     alert_store.decided(connection, waiting, belongs)
     return len(draft.events), commit(connection, draft, concerned, telling)
-
-
-def commit(connection: Connection, draft: Draft, before: Iterable[Incident], telling: Telling) -> int:
-    """Appends a draft's events with the deliveries that they cause. Returns how many those are. Raises Conflict."""
-    incident_store.append(connection, draft.events, draft.incidents)
-    known = {incident.number: incident for incident in before}
-    messages = deliveries.messages(draft.events, known, draft.incidents, telling)
-    delivery_store.add(connection, messages, draft.now)
-    return len(messages)
 
 
 def _time(connection: Connection, now: datetime, policy: Policy, telling: Telling) -> tuple[int, int]:

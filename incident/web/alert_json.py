@@ -68,8 +68,8 @@ def _shaped(item: Any, index: int) -> dict[str, Any]:
     return {
         "labels": _strings(item["labels"], f"labels of alert {index}"),
         "annotations": _strings(item.get("annotations") or {}, f"annotations of alert {index}"),
-        "startsAt": _instant(item.get("startsAt"), f"startsAt of alert {index}"),
-        "endsAt": _instant(item.get("endsAt"), f"endsAt of alert {index}"),
+        "startsAt": read_instant(item.get("startsAt"), f"startsAt of alert {index}"),
+        "endsAt": read_instant(item.get("endsAt"), f"endsAt of alert {index}"),
         "generatorURL": url or "",
     }
 
@@ -80,7 +80,7 @@ def _strings(value: Any, where: str) -> dict[str, str]:
     return value
 
 
-def _instant(value: Any, where: str) -> datetime | None:
+def read_instant(value: Any, where: str) -> datetime | None:
     """None for an instant that is not given, which Go writes as the zero time too."""
     if value is None or value == "":
         return None
@@ -125,7 +125,7 @@ def _unreadable(why: object) -> BadDocument:
 
 def write_alert(alert: StoredAlert, receivers: Sequence[str]) -> dict[str, Any]:
     """Alertmanager's gettableAlert."""
-    return {
+    written = {
         "annotations": dict(alert.annotations),
         "endsAt": timestamp(alert.ends_at),
         "fingerprint": alert.fingerprint,
@@ -133,9 +133,11 @@ def write_alert(alert: StoredAlert, receivers: Sequence[str]) -> dict[str, Any]:
         "startsAt": timestamp(alert.starts_at),
         "status": _status(alert),
         "updatedAt": timestamp(alert.updated_at),
-        "generatorURL": alert.generator_url,
         "labels": dict(alert.labels),
     }
+    if alert.generator_url:
+        written["generatorURL"] = alert.generator_url
+    return written
 
 
 def _status(alert: StoredAlert) -> dict[str, Any]:

@@ -1,14 +1,12 @@
 """Alertmanager's API v2, so that an unmodified Prometheus and amtool can talk to us. Plain starlette: it is hot."""
 
-import json
-from collections.abc import Callable
+import os
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from incident.core.actor import Actor, Kind, Role
@@ -17,14 +15,17 @@ from incident.desk import Desk
 from incident.errors import PartlyRefused, StoreFull, StoreUnavailable
 from incident.settings import Settings
 from incident.web.alert_json import BadDocument, read_alerts, timestamp, write_alert
-from incident.web.receivers import Receivers, alertmanager_yaml
-from probes.labels import BadMatcher, LabelMatcher, all_match, parse_matcher
+from incident.web.answers import NO_STORE, as_json, flag, no
+from incident.web.matcher_text import read_matcher
+from incident.web.receivers import Receivers, alertmanager_yaml, grouped
+from incident.web.silence_routes import SilenceRoutes
+from probes.labels import BadMatcher, all_match
 from probes.regex import BadRegex, compile_regex
 
 log = structlog.get_logger("intake")
-NO_STORE = {"Cache-Control": "no-store"}
 API_VERSION = "0.34.0"  # of Alertmanager's API that is spoken here; amtool compares it with its own
-_TRUE = frozenset({"true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"})  # go-openapi's
+Chosen = tuple[StoredAlert, tuple[str, ...]]  # with its receivers
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Alertmanager:
@@ -44,23 +45,25 @@ class Alertmanager:
         self._use(settings)
 
     def routes(self) -> list[Route]:
+        limited = Crowd().limited
         return [
             Route("/api/v2/alerts", self.post_alerts, methods=["POST"]),
-            Route("/api/v2/alerts", self.get_alerts, methods=["GET"]),
-            Route("/api/v2/alerts/groups", self.get_groups, methods=["GET"]),
+            Route("/api/v2/alerts", limited(self.get_alerts), methods=["GET"]),
+            Route("/api/v2/alerts/groups", limited(self.get_groups), methods=["GET"]),
             Route("/api/v2/status", self.get_status, methods=["GET"]),
             Route("/api/v2/receivers", self.get_receivers, methods=["GET"]),
+            *SilenceRoutes(self.desk, self.clock).routes(),
             *(Route(f"/api/v1/{path}", deprecated, methods=["GET", "POST", "DELETE"]) for path in _OLD),
         ]
 
     async def post_alerts(self, request: Request) -> Response:
         actor: Actor = request.state.actor
         if actor.kind is Kind.PERSON and actor.role < Role.RESPONDER:
-            return _error(403, 403, f"{actor.name} is a {actor.role}: to send alerts takes the role {Role.RESPONDER}")
+            return no(403, 403, f"{actor.name} is a {actor.role}: to send alerts takes the role {Role.RESPONDER}")
         try:
             alerts, problems = read_alerts(await request.body(), self.clock())
         except BadDocument as bad:
-            return _error(bad.status, bad.code, str(bad))
+            return no(bad.status, bad.code, str(bad))
         try:
             if alerts:
                 await self.desk.intake(alerts, actor.name)
@@ -78,42 +81,58 @@ class Alertmanager:
             chosen = await self._chosen(request)
         except (BadMatcher, BadRegex) as error:
             return JSONResponse(str(error), 400, NO_STORE)
-        return _json([write_alert(alert, receivers) for alert, receivers in chosen])
+        return as_json([write_alert(alert, receivers) for alert, receivers in chosen])
 
     async def get_groups(self, request: Request) -> Response:
-        """One group a receiver: routes here do not group by labels."""
+        """By service, as incidents are, receiver and route."""
         try:
-            chosen = await self._chosen(request)
+            chosen = await self._chosen(request, only_named=True)
         except (BadMatcher, BadRegex) as error:
             return JSONResponse(str(error), 400, NO_STORE)
-        names = sorted({name for _, receivers in chosen for name in receivers})
-        return _json(
+        groups: dict[tuple[tuple[tuple[str, str], ...], str, tuple[int, ...]], list[Chosen]] = {}
+        for alert, receivers in chosen:
+            labels = tuple(grouped(alert.labels).items())
+            for name in receivers:
+                key = (labels, name, self.receivers.of(alert).route)
+                groups.setdefault(key, []).append((alert, receivers))
+        muted_too = flag(request.query_params.get("muted", ""))
+        return as_json(
             [
                 {
-                    "alerts": [write_alert(alert, receivers) for alert, receivers in chosen if name in receivers],
-                    "labels": {},
+                    "alerts": [write_alert(*one) for one in sorted(alerts, key=_by_labels)],
+                    "labels": dict(labels),
                     "receiver": {"name": name},
                     "routeLabels": {},
                 }
-                for name in names
+                for (labels, name, _), alerts in sorted(groups.items())
+                if muted_too or any(alert.muted is None for alert, _ in alerts)
             ]
         )
 
-    async def _chosen(self, request: Request) -> list[tuple[StoredAlert, tuple[str, ...]]]:
-        """Who fires and is asked for, by fingerprint, with the receivers. Raises BadMatcher, BadRegex."""
+    async def _chosen(self, request: Request, *, only_named: bool = False) -> list[Chosen]:
+        """Who fires and is asked for, by fingerprint, with the receivers; `only_named`: those that are asked for.
+
+        Raises BadMatcher, BadRegex.
+        """
         query = request.query_params
-        matchers = [_matcher(text) for text in query.getlist("filter")]
-        wanted = compile_regex(query["receiver"]) if query.get("receiver") else None
+        matchers = [read_matcher(text) for text in query.getlist("filter")]
+        named = compile_regex(query["receiver"]) if query.get("receiver") else None
+        if not self._of_receivers(request):
+            return []
+        shown = {name: flag(query.get(name, "")) for name in ("active", "silenced", "inhibited")}
         chosen = []
         for alert in await self.desk.alerts():
-            if not _wanted(alert, query):
+            if not _shown(alert, shown) or not all_match(matchers, alert.labels):
                 continue
-            if matchers and not all_match(matchers, alert.labels):
-                continue
-            receivers = self.receivers.of(alert)
-            if wanted is None or any(wanted.fullmatch(name) for name in receivers):
-                chosen.append((alert, receivers))
+            receivers = self.receivers.of(alert).channels
+            asked = receivers if named is None else tuple(name for name in receivers if named.fullmatch(name))
+            if asked:
+                chosen.append((alert, asked if only_named else receivers))
         return chosen
+
+    def _of_receivers(self, request: Request) -> bool:
+        """Whether `receiver_matchers` lets ours pass, which have no labels. Raises BadMatcher."""
+        return all_match([read_matcher(text) for text in request.query_params.getlist("receiver_matchers")], {})
 
     async def get_status(self, request: Request) -> Response:
         version = {
@@ -124,7 +143,7 @@ class Alertmanager:
             "buildDate": "",
             "goVersion": "",
         }
-        return _json(
+        return as_json(
             {
                 "cluster": {"status": "disabled", "peers": []},
                 "config": {"original": self.config},
@@ -134,7 +153,11 @@ class Alertmanager:
         )
 
     async def get_receivers(self, request: Request) -> Response:
-        return _json([{"name": name, "labels": {}} for name in self.receivers.names])
+        try:
+            shown = self._of_receivers(request)
+        except BadMatcher as error:
+            return JSONResponse(str(error), 400, NO_STORE)
+        return as_json([{"name": name, "labels": {}} for name in self.receivers.names if shown])
 
 
 _OLD = ("status", "receivers", "alerts", "alerts/groups", "silences", "silence/{id}")
@@ -145,31 +168,41 @@ async def deprecated(request: Request) -> Response:
     return JSONResponse({"status": "deprecated", "error": text}, 410, NO_STORE)
 
 
-def _matcher(text: str) -> LabelMatcher:
-    if text.startswith("{") or text.endswith("}"):
-        raise BadMatcher(f"unexpected open or close brace: {text}")
-    return parse_matcher(text)
+def _by_labels(one: Chosen) -> tuple[object, ...]:
+    """As alerts stand in Alertmanager's groups: by job, instance, and then their labels."""
+    labels = one[0].labels
+    first = [(name not in labels, labels.get(name, "")) for name in ("job", "instance")]
+    return (*first, len(labels), sorted(labels.items()))
 
 
-def _wanted(alert: StoredAlert, query: QueryParams) -> bool:
+def _shown(alert: StoredAlert, shown: Mapping[str, bool]) -> bool:
+    """`shown`: active, silenced and inhibited ones or not; an alert held back otherwise is none of the three."""
     if alert.muted is None:
-        return _flag(query.get("active", "true"))
-    silenced = alert.muted["silencedBy"] and not _flag(query.get("silenced", "true"))
-    inhibited = alert.muted["inhibitedBy"] and not _flag(query.get("inhibited", "true"))
-    return not (silenced or inhibited)
+        return shown["active"]
+    return not (
+        (alert.muted["silencedBy"] and not shown["silenced"]) or (alert.muted["inhibitedBy"] and not shown["inhibited"])
+    )
 
 
-def _flag(text: str) -> bool:
-    return text.lower() in _TRUE
+class Crowd:
+    """At most so many GETs at once, as in Alertmanager: the others are told to come again."""
 
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most or max(os.cpu_count() or 1, 8)
+        self.inside = 0
 
-def _json(document: Any) -> Response:
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
-    return Response(body, 200, {**NO_STORE, "Content-Type": "application/json"})
+    def limited(self, answer: Handler) -> Handler:
+        async def limited(request: Request) -> Response:
+            if self.inside >= self.most:
+                text = f"Limit of concurrent GET requests reached ({self.most}), try again later.\n"
+                return PlainTextResponse(text, 503, NO_STORE)
+            self.inside += 1
+            try:
+                return await answer(request)
+            finally:
+                self.inside -= 1
 
-
-def _error(status: int, code: int, text: str) -> Response:
-    return JSONResponse({"code": code, "message": text}, status, NO_STORE)
+        return limited
 
 
 def utc_now() -> datetime:

@@ -171,12 +171,15 @@ async def test_a_bad_filter_is_a_400_with_a_json_string(connect: Connect, query:
         assert isinstance(response.json(), str)
 
 
-async def test_groups_hold_the_alerts_of_each_receiver(connect: Connect, desk: Desk) -> None:
+async def test_groups_hold_the_alerts_of_each_service_and_receiver(connect: Connect, desk: Desk) -> None:
     await desk.intake([firing("payment"), firing("login", severity="SEV3")], "test")
     groups = (await connect().get("/api/v2/alerts/groups")).json()
-    assert [group["receiver"]["name"] for group in groups] == ["hook", "terminal"]
-    assert groups[0]["alerts"][0]["labels"]["service"] == "payment"
-    assert all(group["labels"] == {} and group["routeLabels"] == {} for group in groups)
+    assert [(group["labels"]["service"], group["receiver"]["name"]) for group in groups] == [
+        ("login", "terminal"),
+        ("payment", "hook"),
+    ]
+    assert groups[1]["alerts"][0]["labels"]["service"] == "payment"
+    assert all(group["routeLabels"] == {} for group in groups)
 
 
 async def test_status_has_every_key_that_clients_read(connect: Connect) -> None:
@@ -216,15 +219,21 @@ def test_the_routing_tree_is_written_as_alertmanager_writes_it() -> None:
                     "match": ['severity="SEV1"'],
                     "channels": ["a", "b"],
                     "routes": [{"match": ["team=x"], "channels": ["b"]}],
-                }
+                },
+                {"match": ["team=y"], "channels": ["a", "b"]},
             ],
         }
     )
     written = json.loads(alertmanager_yaml(settings))
-    first, second = written["route"]["routes"]
+    nested, first, second = written["route"]["routes"]
     assert (first["receiver"], first["continue"], second["receiver"], second["continue"]) == ("a", True, "b", False)
-    assert second["matchers"] == ['severity="SEV1"']
-    assert second["routes"] == [{"receiver": "b", "matchers": ['team="x"'], "continue": False}]
+    assert first["matchers"] == second["matchers"] == ['team="y"']
+    assert nested["matchers"] == ['severity=~"(?i)SEV1|critical"']
+    assert nested["routes"] == [
+        {"receiver": "b", "matchers": ['team="x"'], "continue": False},
+        {"receiver": "a", "continue": True},
+        {"receiver": "b", "continue": False},
+    ]
     assert [receiver["name"] for receiver in written["receivers"]] == ["console", "a", "b"]
 
 
