@@ -60,6 +60,7 @@ def _app(service: str, url: str) -> Any:
             token=token,
             key=key,
             secret=secret,
+            run_key=os.environ.get("SHOPWATCH_RUN_KEY", ""),
             password=os.environ.get("PRACTICE_PASSWORD", "practice"),
         )
     )

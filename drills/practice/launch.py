@@ -126,6 +126,12 @@ class Practice:
         """Sets a switch (see `drills.practice.switches`); `False` takes it out. Raises PracticeFailed."""
         await set_switch(self.urls["shop"], self.token, name, value, lease)
 
+    async def orders(self) -> list[dict[str, Any]]:
+        """Every order of the shop: `{number, customer, state, run}`; `run` is None for a shopper's. Raises CallFailed."""
+        answer = await call("GET", f"{self.urls['shop']}/_practice/orders", headers=_authorization(self.token))
+        orders: list[dict[str, Any]] = _checked(answer)["orders"]
+        return orders
+
     async def clear(self) -> None:
         """Takes every switch out. Raises PracticeFailed."""
         await clear_switches(self.urls["shop"], self.token)

@@ -1,4 +1,4 @@
-"""Signatures between the shop and its payment provider."""
+"""Signatures: between the shop and its payment provider, and of Shopwatch's runs."""
 
 import hashlib
 import hmac
@@ -18,6 +18,16 @@ def verify(secret: str, body: bytes, header: str, now: float) -> bool:
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 12) or abs(now - int(stamp)) > MAX_AGE:
         return False
     return hmac.compare_digest(_digest(secret, stamp, body).encode(), parts.get("v1", "").encode())
+
+
+def run_of(key: str, header: str) -> str | None:
+    """The run that a request with this `X-Shopwatch-Run` belongs to: `RUN_ID.HMAC`, HMAC-SHA256 of the run's id in hex.
+
+    None for a shopper, and for whoever does not have the key (`SHOPWATCH_RUN_KEY`) and would pass for a run.
+    """
+    run_id, _, digest = header.rpartition(".")
+    wanted = hmac.new(key.encode(), run_id.encode(), hashlib.sha256).hexdigest()
+    return run_id if key and run_id and hmac.compare_digest(wanted.encode(), digest.encode()) else None
 
 
 def _digest(secret: str, stamp: str, body: bytes) -> str:

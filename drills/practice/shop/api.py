@@ -70,7 +70,7 @@ async def orders(visit: Visit) -> Response:
     if method not in METHODS:
         raise Refused(f"The method is one of: {', '.join(METHODS)}.")
     attempt = visit.request.headers.get("idempotency-key") or uuid.uuid4().hex
-    order = await visit.shop.trade.place(customer, address, method, visit.text("card"), attempt)
+    order = await visit.shop.trade.place(customer, address, method, visit.text("card"), attempt, run=visit.run)
     return JSONResponse(_order(visit, order), 201)
 
 

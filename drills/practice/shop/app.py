@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from drills.practice.faults import Faults
 from drills.practice.shop import api, checkout, pages
+from drills.practice.shop.books import all_orders
 from drills.practice.shop.logistics import Synchroniser
 from drills.practice.shop.neighbours import Carrier, Provider
 from drills.practice.shop.store import Store
@@ -61,7 +62,7 @@ API: tuple[tuple[str, str, Handler], ...] = (
 @dataclass(frozen=True, slots=True)
 class Config:
     """Addresses have no slash at their end. `token` is for the switches, `key` and `secret` are shared with the
-    payment provider and the carrier, `password` is every customer's."""
+    payment provider and the carrier, `password` is every customer's, `run_key` signs Shopwatch's runs."""
 
     url: str
     psp_url: str
@@ -70,6 +71,7 @@ class Config:
     key: str
     secret: str
     password: str
+    run_key: str = ""
 
 
 def create_app(config: Config) -> Starlette:
@@ -77,7 +79,7 @@ def create_app(config: Config) -> Starlette:
     store = Store(config.password)
     carrier = Carrier(config.carrier_url, config.key)
     provider = Provider(config.psp_url, config.key, f"{config.url}/callbacks/payment")
-    shop = Shop(store, board, Trade(store, board, provider, carrier), load_templates())
+    shop = Shop(store, board, Trade(store, board, provider, carrier), load_templates(), config.run_key)
     switches = SwitchApi(board, config.token, {"psp": config.psp_url, "carrier": config.carrier_url})
 
     @contextlib.asynccontextmanager
@@ -96,6 +98,7 @@ def create_app(config: Config) -> Starlette:
         Route("/callbacks/payment", api.callback(shop, config.secret), methods=["POST"]),
         Route("/static/shop.css", _stylesheet),
         Route("/-/ready", _ready),
+        Route("/_practice/orders", all_orders(store, config.token)),
         *switches.routes(),
     ]
     return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Faults, board=board)])

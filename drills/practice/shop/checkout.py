@@ -80,7 +80,7 @@ async def pay(visit: Visit) -> Response:
     if method == "card" and not (card.isascii() and card.isdigit() and 12 <= len(card) <= 19):
         return _review(visit, 400, "Please check the card number.")
     try:
-        order = await visit.shop.trade.place(customer, visit.session.address, method, card, attempt)
+        order = await visit.shop.trade.place(customer, visit.session.address, method, card, attempt, run=visit.run)
     except PaymentDeclined as error:
         visit.session.attempt = None  # another card is another attempt
         return _review(visit, 200, str(error))

@@ -102,6 +102,7 @@ class Order:
     method: str  # card | on_delivery
     state: str
     placed_at: datetime
+    run: str | None = None  # of Shopwatch, where a run placed it; None for a shopper's
     payment: str | None = None
     parcel: str | None = None
     scans: list[Scan] = field(default_factory=list)

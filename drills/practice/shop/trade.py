@@ -78,7 +78,16 @@ class Trade:
         else:
             basket.lines.pop(sku, None)
 
-    async def place(self, customer: Customer, address: dict[str, str], method: str, card: str, attempt: str) -> Order:
+    async def place(
+        self,
+        customer: Customer,
+        address: dict[str, str],
+        method: str,
+        card: str,
+        attempt: str,
+        *,
+        run: str | None = None,
+    ) -> Order:
         """Turns the customer's basket into an order and, by card, asks for its payment. The same `attempt` again is
         the same order. Raises Refused and its kin; after anything but PaymentUnclear there is no order."""
         known = self.store.orders.get(self.store.attempts.get(attempt, 0))
@@ -87,7 +96,7 @@ class Trade:
         basket = customer.basket
         if not basket.lines:
             raise Refused("Your basket is empty.")
-        order = self._write(customer, address, method)
+        order = self._write(customer, address, method, run)
         self.store.remember_attempt(attempt, order.number)
         if method == "card":
             await self._pay(order, card, attempt)
@@ -96,7 +105,7 @@ class Trade:
         customer.basket = Basket()
         return order
 
-    def _write(self, customer: Customer, address: dict[str, str], method: str) -> Order:
+    def _write(self, customer: Customer, address: dict[str, str], method: str, run: str | None) -> Order:
         now = datetime.now(UTC)
         order = Order(
             number=self.store.next_number(),
@@ -107,6 +116,7 @@ class Trade:
             method=method,
             state="",
             placed_at=now,
+            run=run,
         )
         order.move(AWAITING if method == "card" else CONFIRMED, now)
         self.store.add_order(order)

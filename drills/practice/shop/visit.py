@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from drills.practice.secret import run_of
 from drills.practice.shop.goods import PRODUCTS
 from drills.practice.shop.model import Customer, Order, Session
 from drills.practice.shop.store import Store
@@ -29,6 +30,7 @@ class Shop:
     board: Switchboard
     trade: Trade
     templates: Environment
+    run_key: str = ""
 
 
 def load_templates() -> Environment:
@@ -62,6 +64,11 @@ class Visit:
         if self.session.customer is None:
             raise SignInFirst("Please sign in first.")
         return self.session.customer
+
+    @property
+    def run(self) -> str | None:
+        """Of Shopwatch, where it is a run that visits: not counted as a shopper."""
+        return run_of(self.shop.run_key, self.request.headers.get("x-shopwatch-run", ""))
 
     def text(self, name: str) -> str:
         value = self.form.get(name, "")
