@@ -8,8 +8,7 @@ counts, because a shared machine is not the same from one second to the next.
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -17,6 +16,7 @@ from statistics import median
 import trustme
 
 from tests.bench import peer
+from tests.bench.shops import target
 
 AT_ONCE = 50
 
@@ -27,31 +27,17 @@ class Measure:
     entry: str  # of tests.bench.ours
     module: str  # of the peer's configuration
     target: float  # at most this many times the peer's CPU
-    count: int = 2000  # probes a round
+    count: int = 2000  # of ours, a round
+    probes: int = 1  # of the peer, for one of ours
 
 
 MEASURES = [
     Measure("transport, plain", "transport", "plain", 0.8),
     Measure("transport, TLS", "transport", "tls", 1.15, count=1000),
     Measure("one-step journey, plain", "journey", "plain", 1.2),
+    Measure("five-step journey, plain", "five", "plain", 0.8, count=400, probes=5),
+    Measure("five-step journey, TLS", "five", "tls", 0.7, count=400, probes=5),
 ]
-
-
-@contextmanager
-def target(*arguments: str) -> Iterator[int]:
-    """The port of a target in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.target", *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None and process.stdin is not None
-    with process:
-        try:
-            yield int(process.stdout.readline())
-        finally:
-            process.terminate()
 
 
 def ours(entry: str, url: str, count: int, ca: Path) -> float:
@@ -65,7 +51,9 @@ def compare(measure: Measure, url: str, ca: Path, other: peer.Peer | None, round
     for _ in range(rounds):
         our_costs.append(ours(measure.entry, url, measure.count, ca) / measure.count * 1000)
         if other is not None:
-            its_costs.append(other.cpu_seconds(measure.module, url, measure.count, AT_ONCE) / measure.count * 1000)
+            its_costs.append(
+                other.cpu_seconds(measure.module, url, measure.count * measure.probes, AT_ONCE) / measure.count * 1000
+            )
     mine = median(our_costs)
     if not its_costs:
         print(f"{measure.what:<26}{mine:>9.3f}{'-':>9}{'-':>8}{measure.target:>8}  not compared")

@@ -96,7 +96,15 @@ def write_workspace(folder: Path, shop: str, journeys: int, every: str) -> None:
 async def measure(folder: Path, shop: str, *, journeys: int, every: float, seconds: float) -> Load:
     write_workspace(folder, shop, journeys, f"{every:g}s")
     async with Receiver() as receiver:
-        command = [sys.executable, "-m", "probes", "-w", str(folder), "--report-to", f"http://127.0.0.1:{receiver.port}"]
+        command = [
+            sys.executable,
+            "-m",
+            "probes",
+            "-w",
+            str(folder),
+            "--report-to",
+            f"http://127.0.0.1:{receiver.port}",
+        ]
         with (folder / "prober.log").open("wb") as output:
             prober = await asyncio.create_subprocess_exec(
                 *command, stdin=subprocess.DEVNULL, stderr=output, preexec_fn=_one_core

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 Probe = Callable[[], Awaitable[None]]
@@ -35,8 +36,29 @@ def transport(url: str, ca: Path | None) -> Probe:
     return probe
 
 
-def journey(url: str, ca: Path | None) -> Probe:
-    """A whole run of a journey of one step, with all of its bookkeeping, as the prober does it."""
+ONE_STEP = "  - get: /\n    expect: {status: 200}\n"
+FIVE_STEPS = """\
+  - get: /product
+    expect: {status: 200, html: {h1: Green tea}}
+    save: {price: {html: .price}}
+  - submit: "#add"
+    fields: {count: 1}
+    expect: {html: {"#count": "1"}}
+  - post: /api/quote
+    json: {sku: tea-1, count: 1}
+    expect: {status: 200, json: {$.total: "{{ price | number }}", "$.lines[0].sku": tea-1}}
+    save: {quote: {json: $.id}}
+  - post: /api/orders
+    json: {quote: "{{ quote }}"}
+    expect: {json: {$.status: confirmed}}
+    save: {order: {json: $.order.number}}
+  - get: "/api/orders/{{ order }}"
+    expect: {status: 200, json: {$.status: {in: [confirmed, paid]}}}
+"""
+
+
+def journey(url: str, ca: Path | None, steps: str = ONE_STEP) -> Probe:
+    """A whole run of a journey, with all of its bookkeeping, as the prober does it."""
     from probes.files.loading import load_file
     from probes.files.mistakes import Mistake
     from probes.files.secrets import Environment
@@ -49,7 +71,8 @@ def journey(url: str, ca: Path | None) -> Probe:
     (folder / "shop.yaml").write_text(
         f"journey: shop\nservice: shop\nevery: 30s\nbase: {url}\n"
         + (f"tls: {{ca: {ca}}}\n" if url.startswith("https") else "")
-        + "steps:\n  - get: /\n    expect: {status: 200}\n"
+        + "steps:\n"
+        + steps
     )
     mistakes: list[Mistake] = []
     journeys = load_file(folder / "shop.yaml", Environment({}), mistakes)
@@ -58,12 +81,16 @@ def journey(url: str, ca: Path | None) -> Probe:
 
     async def probe() -> None:
         result = await run_journey(journeys[0], context)
-        assert result.outcome is Outcome.UP, result
+        assert result.outcome is Outcome.UP, result.failed
 
     return probe
 
 
-ENTRIES: dict[str, Callable[[str, Path | None], Probe]] = {"transport": transport, "journey": journey}
+ENTRIES: dict[str, Callable[[str, Path | None], Probe]] = {
+    "transport": transport,
+    "journey": journey,
+    "five": partial(journey, steps=FIVE_STEPS),
+}
 
 
 async def run(probe: Probe, count: int, at_once: int) -> None:
