@@ -112,6 +112,7 @@ class Result:
     held_back: HeldBack | None = None
     leftovers: dict[str, int] | None = None  # what the journey has left in the shop by then, by state; None: unknown
     certificate: Certificate | None = None  # of those that the run saw, the one that ends first
+    confirms: bool = False  # it came sooner than its turn, because the run before it failed
 
     @property
     def failed(self) -> Step | None:
@@ -140,4 +141,5 @@ class Result:
             "held_back": None if self.held_back is None else self.held_back._asdict(),
             "leftovers": self.leftovers,
             "certificate": None if self.certificate is None else self.certificate.to_json(),
+            **({"confirms": True} if self.confirms else {}),
         }

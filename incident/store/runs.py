@@ -80,6 +80,14 @@ def checked(result: Any) -> dict[str, Any]:
     }
 
 
+def is_sound(result: Any) -> bool:
+    try:
+        checked(result)
+    except Refused:
+        return False
+    return True
+
+
 def add(
     connection: Connection,
     rows: Sequence[Mapping[str, Any]],

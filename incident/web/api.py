@@ -9,6 +9,7 @@ from incident.core.actor import Actor, Kind, Role
 from incident.core.model import Event, Incident
 from incident.desk import Desk
 from incident.errors import PartlyRefused
+from incident.store import runs as run_store
 from incident.web import api_models as models
 from incident.web.callers import Callers
 
@@ -160,7 +161,7 @@ class Api:
         try:
             await self.desk.results(batch)
         except PartlyRefused:
-            self.observe(batch)  # what could be stored counts; the rest is passed over there too
+            self.observe([result for result in batch if run_store.is_sound(result)])  # what was stored counts
             raise
         self.observe(batch)
 

@@ -24,18 +24,34 @@ _TIMES = {
 }
 
 
+REMEMBERED = 50_000  # runs that are recognized when they come again
+
+
 class Metrics:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.journeys = CollectorRegistry(auto_describe=False)
         self._probes = ProbeMetrics(self.journeys)
+        self._counted: dict[tuple[str, str, str], None] = {}  # runs, the oldest first
 
     def observe(self, results: Iterable[Mapping[str, Any]]) -> None:
+        """Each run counts once, however often a prober that missed our answer repeats it."""
         for result in results:
             try:
+                if self._seen(result):
+                    continue
                 self._probes.observe(result)
             except (KeyError, TypeError, ValueError) as error:
                 log.warning("a result does not count in the metrics", error=repr(error))
+
+    def _seen(self, result: Mapping[str, Any]) -> bool:
+        key = (str(result["journey"]), str(result.get("location")), str(result["run_id"]))
+        if key in self._counted:
+            return True
+        self._counted[key] = None
+        while len(self._counted) > REMEMBERED:
+            del self._counted[next(iter(self._counted))]
+        return False
 
     async def get(self, request: Request) -> Response:
         numbers = await self.desk.metrics()

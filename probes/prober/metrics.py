@@ -44,6 +44,8 @@ class ProbeMetrics(Collector):
         self._runs: dict[Labels, int] = {}
         self._failures: dict[Labels, int] = {}
         self._steps: dict[Labels, _Histogram] = {}
+        self._attempts: dict[Labels, int] = {}
+        self._confirmations: dict[Labels, int] = {}
         self._leftovers: dict[Labels, dict[str, int]] = {}  # by journey and place, and by state
         self._lag = _Histogram(len(LAG_BUCKETS))
         if registry is not None:
@@ -59,17 +61,21 @@ class ProbeMetrics(Collector):
             "outcome": outcome,
         }  # fmt: skip
         steps = [
-            (str(s["name"]), str(Outcome(s["outcome"])), s["reason"], float(s["duration_s"])) for s in result["steps"]
+            (str(s["name"]), str(Outcome(s["outcome"])), s["reason"], float(s["duration_s"]), int(s.get("attempts", 1)))
+            for s in result["steps"]
         ]
         lag = result.get("lag_s")
         left = result.get("leftovers")
         counts = None if left is None else {state: int(left[state]) for state in LEFT_OVER if state in left}
         with self._lock:
             self._count(self._runs, _key(extra, run))
-            for name, step_outcome, reason, seconds in steps:
+            if result.get("confirms"):
+                self._count(self._confirmations, _key(extra, {"journey": journey, "location": run["location"]}))
+            for name, step_outcome, reason, seconds, attempts in steps:
                 if step_outcome == Outcome.SKIPPED:
                     continue
                 self._time(_key(extra, {"journey": journey, "step": name}), seconds)
+                self._count(self._attempts, _key(extra, {"journey": journey, "step": name}), max(1, attempts))
                 if reason is not None:
                     failure = {"journey": journey, "step": name, "reason": str(Reason(reason))}
                     self._count(self._failures, _key(extra, failure))
@@ -89,6 +95,16 @@ class ProbeMetrics(Collector):
                     self._steps,
                     STEP_BUCKETS,
                 ),
+                _counter(
+                    "shopwatch_probe_step_attempts",
+                    "How often steps were tried: more often than they ran means that they were tried again.",
+                    self._attempts,
+                ),
+                _counter(
+                    "shopwatch_probe_confirmations",
+                    "Runs that came sooner than their turn, because the run before had failed.",
+                    self._confirmations,
+                ),
                 _leftover_gauge(self._leftovers),
                 _histogram(
                     "shopwatch_probe_schedule_lag_seconds",
@@ -104,16 +120,17 @@ class ProbeMetrics(Collector):
             ]
 
     def _room(self) -> bool:
-        if len(self._runs) + len(self._failures) + len(self._steps) + len(self._leftovers) < self._most:
+        kept = (self._runs, self._failures, self._steps, self._attempts, self._confirmations, self._leftovers)
+        if sum(map(len, kept)) < self._most:
             return True
         self._dropped += 1
         return False
 
-    def _count(self, counts: dict[Labels, int], key: Labels) -> None:
+    def _count(self, counts: dict[Labels, int], key: Labels, by: int = 1) -> None:
         if key in counts:
-            counts[key] += 1
+            counts[key] += by
         elif self._room():
-            counts[key] = 1
+            counts[key] = by
 
     def _leave(self, key: Labels, counts: Mapping[str, int]) -> None:
         """A state that nothing is in any more stays, as 0."""

@@ -45,3 +45,13 @@ async def test_promtool_finds_nothing_to_say(
     text = await scraped(connect, tokens["source"], desk, clock)
     told = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, check=False)
     assert (told.returncode, told.stdout + told.stderr) == (0, "")
+
+
+async def test_a_batch_that_a_prober_repeats_counts_once(connect: Connect, tokens: dict[str, str]) -> None:
+    good, bad = {**result(), "run_id": "r-1"}, {**result(), "run_id": "r-2", "duration_s": "long"}
+    client = connect(tokens["source"])
+    for batch in ([good, bad], [good], [good]):
+        await client.post("/api/v1/results", json=batch)
+    text = (await client.get("/metrics")).text
+    runs = [line for line in text.splitlines() if line.startswith("shopwatch_probe_runs_total{")]
+    assert [line.rsplit(" ", 1)[1] for line in runs] == ["1.0"]

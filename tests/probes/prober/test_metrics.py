@@ -168,7 +168,7 @@ def test_every_metric_is_documented_with_its_kind_and_labels() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|([^|]*)\|", DOCS.read_text(encoding="utf-8"), re.M)
     documented = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
     metrics = ProbeMetrics()
-    metrics.observe(result(Outcome.DOWN, Reason.STATUS) | {"leftovers": {"failed": 1}})
+    metrics.observe(result(Outcome.DOWN, Reason.STATUS) | {"leftovers": {"failed": 1}, "confirms": True})
     for metric in metrics.collect():
         name = metric.name + ("_total" if metric.type == "counter" else "")
         labels = {label for sample in metric.samples for label in sample.labels} - {"le"}
@@ -198,3 +198,15 @@ def test_leftovers_are_counted_by_state_until_none_are_left() -> None:
         for state in ("created", "failed", "unknown")
     ]
     assert values == [0, 3, None]
+
+
+def test_retries_and_confirming_runs_are_counted() -> None:
+    metrics = ProbeMetrics()
+    asked_thrice = result()
+    asked_thrice["steps"][0]["attempts"] = 3
+    for one in (asked_thrice, result(), result() | {"confirms": True}):
+        metrics.observe(one)
+    step = asked_thrice["steps"][0]["name"]
+    journey, location = asked_thrice["journey"], asked_thrice["location"]
+    assert value(metrics, "shopwatch_probe_step_attempts_total", journey=journey, step=step) == 5
+    assert value(metrics, "shopwatch_probe_confirmations_total", journey=journey, location=location) == 1

@@ -288,7 +288,7 @@ def test_the_down_alert_fires_exactly_when_the_window_says_so(runs: str) -> None
         elif firing and good >= 2:
             firing, window = False, ""
         fires.append(firing)
-    history, seen = History(Rule()), []
+    history, seen = History(Rule(flapping=None)), []
     for letter in runs:
         history.run(letter)
         seen.append(history.state.down is not None)
