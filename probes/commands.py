@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from probes.examples.commands import example
+from probes.importing.commands import import_
 from probes.leftover_commands import leftovers
 from probes.terminal import NOT_WELL, REFUSED, USAGE, emit_json, fail, json_option, workspace_dir
 
@@ -121,6 +123,8 @@ def serve(report_to: str, location: str) -> None:
 
 
 probe.add_command(leftovers)
+probe.add_command(import_)
+probe.add_command(example)
 
 
 async def _run(
@@ -182,25 +186,32 @@ def _in_file(path: Path, name: str, environment: "Environment") -> "Journey":
         fail(f"{path}: there is no such file", REFUSED)
     mistakes: list[Mistake] = []
     journeys = load_file(path, environment, mistakes)
-    _stop_at_errors(mistakes)
     chosen = [journey for journey in journeys if name in ("", journey.name)]
     if len(chosen) != 1:
+        _stop_at_errors(mistakes)
         names = ", ".join(f"{path}#{journey.name}" for journey in journeys)
         fail(f"{path} holds {len(journeys)} journeys; say which one: {names}", USAGE if chosen else REFUSED)
-    _say(mistakes)
-    return chosen[0]
+    return _good(chosen[0], mistakes)
 
 
 def _in_workspace(name: str, journeys: "list[Journey]", mistakes: "list[Mistake]") -> "Journey":
-    """A mistake in another file does not keep this journey from being run."""
+    """A mistake in another journey does not keep this one from being run."""
     found = next((journey for journey in journeys if journey.name == name), None)
     if found is None:
         _stop_at_errors(mistakes)
         close = get_close_matches(name, [journey.name for journey in journeys], 1)
         known = f" Did you mean {close[0]}?" if close else " `shopwatch probe list` shows those there are."
         fail(f"There is no journey {name!r}.{known}", REFUSED)
-    _stop_at_errors([mistake for mistake in mistakes if found.file.name == Path(mistake.file).name])
-    return found
+    return _good(found, [mistake for mistake in mistakes if found.file.name == Path(mistake.file).name])
+
+
+def _good(journey: "Journey", mistakes: "list[Mistake]") -> "Journey":
+    """Stops at its own errors; says those of the other journeys in its file, and all warnings."""
+    rest = journey.file.read_text("utf-8", "replace").splitlines()[journey.line :]
+    end = next((journey.line + at for at, line in enumerate(rest, start=1) if line.startswith("---")), sys.maxsize)
+    _stop_at_errors([mistake for mistake in mistakes if journey.line <= mistake.line < end])
+    _say(mistakes)
+    return journey
 
 
 def _stop_at_errors(mistakes: "list[Mistake]") -> None:

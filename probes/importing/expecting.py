@@ -1,0 +1,58 @@
+"""What a step of an imported journey expects: what was seen when it was recorded, as far as it will be seen again."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from probes.importing.recording import Answer, Exchange
+from probes.pages.markup import HostilePage
+from probes.pages.page import Page, text_of
+
+_MADE = re.compile(r"[0-9]|[A-Za-z0-9_-]{20,}")
+_MOST_KEYS = 3
+
+
+def expectations(exchange: Exchange) -> dict[str, Any]:
+    answer = exchange.answer
+    if answer is None:
+        return {}
+    expect: dict[str, Any] = {"status": 200 if answer.status == 304 else answer.status}
+    if answer.is_redirect:
+        expect["header"] = {"Location": _place(answer.header("location") or "")}
+    elif answer.is_html and (title := title_of(answer)) and not _MADE.search(title):
+        expect["html"] = {"title": {"contains": title}}
+    elif (paths := _keys(answer.json)) and answer.status < 400:
+        expect["json"] = dict.fromkeys(paths, "present")
+    return expect
+
+
+def _place(location: str) -> Any:
+    """The path is what counts; of one with numbers or keys in it, the part before them."""
+    path = urlsplit(location).path or "/"
+    fixed = _MADE.split(path)[0]
+    if fixed == location:
+        return location
+    return {"contains": fixed}
+
+
+def is_made(location: str) -> bool:
+    """Whether the address will be another next time."""
+    parts = urlsplit(location)
+    return bool(parts.query or _MADE.search(parts.path))
+
+
+def title_of(answer: Answer) -> str:
+    try:
+        node = Page(answer.text).document.css_first("title")
+    except HostilePage:
+        return ""
+    return text_of(node)[:80] if node is not None else ""
+
+
+def _keys(document: Any) -> list[str]:
+    if isinstance(document, list):
+        return ["$[0]"] if document else []
+    if not isinstance(document, dict):
+        return []
+    plain = [key for key in document if re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", key)]
+    return [f"$.{key}" for key in plain[:_MOST_KEYS]]
