@@ -23,6 +23,11 @@ class Callers:
         stored = any(token["kind"] == Kind.SOURCE for token in await self._desk.tokens())
         self.open_to_loopback = not (stored or self._desk.settings.intake.sources)
 
+    def signs(self, actor: Actor) -> bool:
+        """Whether it is a source of which every word has to be signed."""
+        source = self._desk.settings.intake.source(actor.name) if actor.kind is Kind.SOURCE else None
+        return source is not None and source.hmac is not None
+
     async def find(self, secret: str, cli: bool = False) -> Actor | None:
         """`cli`: the caller says that it is the command line, for the timeline."""
         actor = await self._desk.authenticate(secret) if secret else None

@@ -37,6 +37,7 @@ class Rule:
     access: Access
     body_limit: int = 256 * KIB
     types: tuple[str, ...] = JSON_TYPE
+    signatures: bool = False  # the route checks those of sources that sign
 
 
 _TOKEN = Rule(Access.TOKEN)
@@ -53,7 +54,7 @@ _EXACT = dict.fromkeys(
 }
 _ALERTMANAGER = ("alerts", "silences", "silence", "status", "receivers")
 _PREFIXES = [(f"/api/{version}/{name}", _INTAKE) for version in ("v1", "v2") for name in _ALERTMANAGER] + [
-    ("/hooks", _INTAKE),
+    ("/hooks", Rule(Access.INTAKE, 4096 * KIB, signatures=True)),
     ("/incidents", Rule(Access.PUBLIC)),
     ("/slack", Rule(Access.SIGNED, types=FORM_TYPES)),
 ]
@@ -114,6 +115,8 @@ class Gate:
             actor = await self.callers.find(secret, cli=peer.headers.get("x-shopwatch-via") == "cli")
             if actor is None:
                 raise Refusal(401, "this token is unknown here, or was revoked")
+            if not rule.signatures and self.callers.signs(actor):
+                raise Refusal(403, f"{actor.name} signs what it sends, and signatures are checked under /hooks only")
             return actor
         asks = rule.access in (Access.INTAKE, Access.KEYED) and not self.callers.open_to_loopback
         open_here = rule.access in (Access.INTAKE, Access.KEYED, Access.SCRAPE) and not asks

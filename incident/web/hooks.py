@@ -109,8 +109,7 @@ class Hooks:
         if actor is None:
             return None
         _may_send(actor)
-        known = self.desk.settings.intake.source(actor.name)
-        if known is not None and known.hmac is not None:
+        if self.callers.signs(actor):
             raise Unreadable(f"{actor.name} signs what it sends, which this interface cannot: use /hooks")
         return actor.name
 

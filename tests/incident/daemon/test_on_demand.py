@@ -93,6 +93,6 @@ def test_who_asks_without_a_token_reads_the_shop_and_writes_nothing_into_it(daem
 
 def test_the_scrapers_own_timeout_ends_the_run_in_time(daemon: Daemon) -> None:
     found_in(daemon.url)
-    status, text = got(f"{daemon.url}/probe?journey=look", **{"X-Prometheus-Scrape-Timeout-Seconds": "0.001"})
+    status, _ = got(f"{daemon.url}/probe?journey=look", **{"X-Prometheus-Scrape-Timeout-Seconds": "0.001"})
     assert status == 200
     assert got(f"{daemon.url}/probe?journey=look", **{"X-Prometheus-Scrape-Timeout-Seconds": "soon"})[0] == 400

@@ -1,0 +1,198 @@
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+
+from incident.desk import Desk
+from incident.settings import Settings
+from tests.incident.conftest import SHOP, Clock
+from tests.incident.web.conftest import MORE, Connect
+
+pytestmark = pytest.mark.anyio
+
+TRIGGER = {
+    "routing_key": "g" * 32,
+    "event_action": "trigger",
+    "dedup_key": "queue",
+    "payload": {
+        "summary": "Queue grows",
+        "source": "mq-1",
+        "severity": "critical",
+        "custom_details": {"service": "cart"},
+    },
+}
+SOURCES = [
+    {"name": "grafana", "token": "grafana-token", "hmac": "key"},
+    {
+        "name": "zabbix",
+        "token": "zabbix-token",
+        "service": "logistics",
+        "severities": {"disaster": "SEV1"},
+        "map": {"labels": {"alertname": "$.name", "severity": "$.level"}, "status": "$.status"},
+    },
+]
+ALERTMANAGER = {
+    "version": "4",
+    "status": "firing",
+    "alerts": [{"status": "firing", "labels": {"alertname": "X", "service": "login"}, "annotations": {}}],
+}
+
+
+@pytest.fixture
+def settings() -> Settings:
+    dead_man = [{"name": "watchdog", "match": ['alertname="Watchdog"'], "within": "5m", "service": "login"}]
+    return Settings.model_validate({**SHOP, **MORE, "intake": {"dead_man": dead_man}})
+
+
+@pytest.fixture
+async def sourced(desk: Desk, connect: Connect) -> None:
+    """The settings name sources from now on."""
+    await desk.reload(Settings.model_validate({**SHOP, **MORE, "intake": {"sources": SOURCES}}))
+
+
+async def cycle(desk: Desk, clock: Clock) -> None:
+    await desk.cycle(clock.now)
+
+
+async def enqueue(connect: Connect, **changes: Any) -> tuple[int, dict[str, Any]]:
+    response = await connect().post("/v2/enqueue", json={**TRIGGER, **changes})
+    return response.status_code, response.json()
+
+
+async def test_a_trigger_opens_an_incident_of_the_service_that_it_names(
+    connect: Connect, desk: Desk, clock: Clock
+) -> None:
+    status, said = await enqueue(connect)
+    assert (status, said) == (202, {"status": "success", "message": "Event processed", "dedup_key": "queue"})
+    await cycle(desk, clock)
+    [incident] = await desk.incidents()
+    assert (incident.service, incident.severity, incident.title) == ("cart", "SEV1", "Queue grows")
+
+
+async def test_a_trigger_without_a_key_is_given_one(connect: Connect) -> None:
+    _, said = await enqueue(connect, dedup_key=None)
+    assert len(said["dedup_key"]) == 32
+
+
+async def test_triggers_of_one_key_are_one_alert_however_they_differ(
+    connect: Connect, desk: Desk, clock: Clock
+) -> None:
+    await enqueue(connect)
+    other = {"summary": "Queue still grows", "source": "mq-2", "severity": "warning"}
+    await enqueue(connect, payload=other)
+    [alert] = await desk.alerts()
+    assert (alert.summary, alert.severity) == ("Queue still grows", "SEV1")
+
+
+async def test_a_key_is_acknowledged_and_resolved_by_itself(connect: Connect, desk: Desk, clock: Clock) -> None:
+    await enqueue(connect)
+    await cycle(desk, clock)
+    await connect().post("/v2/enqueue", json={"routing_key": "g", "event_action": "acknowledge", "dedup_key": "queue"})
+    assert (await desk.incident(1)).acknowledged_at == clock.now
+    clock.forward(minutes=1)
+    await connect().post("/v2/enqueue", json={"routing_key": "g", "event_action": "resolve", "dedup_key": "queue"})
+    await cycle(desk, clock)
+    assert await desk.alerts() == []
+    assert (await desk.incident(1)).status == "monitoring"
+
+
+async def test_an_unknown_key_is_resolved_in_vain(connect: Connect, desk: Desk) -> None:
+    body = {"routing_key": "g", "event_action": "resolve", "dedup_key": "nobody"}
+    assert (await connect().post("/v2/enqueue", json=body)).status_code == 202
+    assert await desk.alerts() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"routing_key": None}, "'routing_key' is missing or blank"),
+        ({"event_action": "explode"}, "'event_action' should be one of trigger, acknowledge, resolve"),
+        ({"event_action": "resolve", "dedup_key": None}, "'dedup_key' is missing or blank"),
+        ({"payload": "text"}, "'payload' is missing or is no object"),
+        ({"payload": {"source": "a", "severity": "info"}}, "'payload.summary' is missing or blank"),
+        ({"payload": {**TRIGGER["payload"], "severity": "bad"}}, "'payload.severity' should be one of"),  # type: ignore[dict-item]
+        ({"dedup_key": "k" * 256}, "'dedup_key' is longer than 255 characters"),
+    ],
+)
+async def test_an_invalid_event_is_answered_as_pagerduty_does(
+    connect: Connect, changes: dict[str, Any], complaint: str
+) -> None:
+    status, said = await enqueue(connect, **changes)
+    assert (status, said["status"], said["message"]) == (400, "invalid event", "Event object is invalid")
+    assert complaint in said["errors"][0]
+
+
+async def test_what_was_changed_is_kept_and_pages_nobody(connect: Connect, desk: Desk, clock: Clock) -> None:
+    payload = {"summary": "deploy 4711", "source": "ci", "timestamp": "2026-03-01T08:59:00Z"}
+    answer = await connect().post("/v2/change/enqueue", json={"routing_key": "g", "payload": payload})
+    assert answer.status_code == 202
+    [change] = await desk.events.changes(clock.now.replace(hour=8), clock.now)
+    assert (change["summary"], change["origin"], change["at"]) == ("deploy 4711", "ci", "2026-03-01T08:59:00+00:00")
+    assert await desk.alerts() == []
+
+
+async def test_the_old_events_api_is_understood_too(connect: Connect, desk: Desk) -> None:
+    body = {"service_key": "g", "event_type": "trigger", "incident_key": "k", "description": "Check is down"}
+    answer = await connect().post("/generic/2010-04-15/create_event.json", json=body)
+    assert (answer.status_code, answer.json()["incident_key"]) == (200, "k")
+    assert [alert.summary for alert in await desk.alerts()] == ["Check is down"]
+
+
+async def test_once_there_are_sources_the_routing_key_must_be_the_token_of_one(
+    connect: Connect, desk: Desk, sourced: None
+) -> None:
+    assert (await enqueue(connect, routing_key="guess"))[0] == 401
+    assert (await enqueue(connect, routing_key="zabbix-token"))[0] == 202
+    [alert] = await desk.alerts()
+    assert alert.source == "zabbix"
+
+
+async def test_alertmanagers_webhook_is_taken(connect: Connect, desk: Desk, clock: Clock) -> None:
+    answer = await connect().post("/hooks/alertmanager", json=ALERTMANAGER)
+    assert (answer.status_code, answer.json()) == (200, {"alerts": 1})
+    await cycle(desk, clock)
+    assert [incident.service for incident in await desk.incidents()] == ["login"]
+
+
+async def test_a_source_that_signs_is_heard_only_signed(connect: Connect, sourced: None) -> None:
+    raw = json.dumps(ALERTMANAGER).encode()
+    signed = {"X-Grafana-Alerting-Signature": hmac.new(b"key", raw, hashlib.sha256).hexdigest()}
+    client = connect(token="grafana-token", headers={"Content-Type": "application/json"})
+    assert (await client.post("/hooks/grafana", content=raw)).status_code == 401
+    assert (await client.post("/hooks/grafana", content=raw + b" ", headers=signed)).status_code == 401
+    assert (await client.post("/hooks/grafana", content=raw, headers=signed)).status_code == 200
+    assert (await client.post("/api/v2/alerts", json=ALERTMANAGER["alerts"])).status_code == 403
+
+
+async def test_a_mapping_a_service_and_severities_of_the_sources_own(
+    connect: Connect, desk: Desk, clock: Clock, sourced: None
+) -> None:
+    body = {"name": "Disk", "level": "disaster", "status": "PROBLEM"}
+    answer = await connect(token="zabbix-token").post("/hooks/generic", json=body)
+    assert answer.status_code == 200
+    await cycle(desk, clock)
+    [incident] = await desk.incidents()
+    assert (incident.service, incident.severity) == ("logistics", "SEV1")
+
+
+async def test_who_has_no_mapping_is_told_where_to_write_one(connect: Connect) -> None:
+    answer = await connect().post("/hooks/generic", json={})
+    assert (answer.status_code, "intake.sources" in answer.json()["error"]) == (400, True)
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[" * 100_000, b"\xff", b'{"alerts": 1e999}'])
+async def test_rubbish_is_refused_and_breaks_nothing(connect: Connect, raw: bytes) -> None:
+    for path in ("/hooks/alertmanager", "/hooks/grafana", "/hooks/generic", "/v2/enqueue", "/v2/change/enqueue"):
+        answer = await connect(headers={"Content-Type": "application/json"}).post(path, content=raw)
+        assert answer.status_code == 400, (path, answer.text)
+
+
+async def test_a_watchdog_pages_nobody_while_it_barks(connect: Connect, desk: Desk, clock: Clock) -> None:
+    bark = [{"labels": {"alertname": "Watchdog", "severity": "none"}}]
+    await connect().post("/api/v2/alerts", json=bark)
+    await cycle(desk, clock)
+    assert await desk.incidents() == []
+    [shown] = (await connect().get("/api/v2/alerts")).json()
+    assert shown["status"]["mutedBy"] == ["dead man's switch: watchdog"]
