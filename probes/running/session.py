@@ -5,10 +5,10 @@ which headers go along), and a client costs more CPU than all else in a step.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from http.cookiejar import Cookie
 from typing import NamedTuple
 
@@ -80,9 +80,8 @@ def parse_url(text: str) -> httpx.URL:
     return url.copy_with(userinfo=b"", fragment=None) if url.fragment or url.userinfo else url
 
 
-@lru_cache(maxsize=1024)
 def host_of(url: httpx.URL) -> Host:
-    return Host(url.host.lower(), url.port or _DEFAULT_PORTS[url.scheme])
+    return Host(url.host.lower(), url.port or _DEFAULT_PORTS[url.scheme])  # hashing a URL, for a cache, costs more
 
 
 @lru_cache(maxsize=1024)
@@ -209,7 +208,11 @@ class Session:
         )
         jar = self._jars.get(_jar_key(outgoing.url))
         if jar and "cookie" not in headers:
-            jar.set_cookie_header(request)
+            plain = _plain_cookies(jar, outgoing.url)
+            if plain is None:
+                jar.set_cookie_header(request)
+            elif plain:
+                request.headers["Cookie"] = plain
         return request
 
     def _redirected(self, outgoing: Outgoing, answer: Answer, first: Host) -> Outgoing:
@@ -273,10 +276,42 @@ class Session:
                 jar = self._jars[key] = httpx.Cookies()
             if len(jar) < _MOST_COOKIES:
                 jar.extract_cookies(_within_bounds(request, response))
-        if not jar:
-            return {}
-        domain = _cookie_domain(request.url.host)
-        return {cookie.name: cookie.value or "" for cookie in jar.jar if _belongs(cookie, domain)}
+        return _Held(jar, _cookie_domain(request.url.host)) if jar is not None else {}
+
+
+class _Held(Mapping[str, str]):
+    """What a jar holds for a host, by name; looked up when somebody asks, before the jar changes again."""
+
+    def __init__(self, jar: httpx.Cookies, domain: str) -> None:
+        self._jar = jar
+        self._domain = domain
+
+    @cached_property
+    def _cookies(self) -> dict[str, str]:
+        return {cookie.name: cookie.value or "" for cookie in self._jar.jar if _belongs(cookie, self._domain)}
+
+    def __getitem__(self, name: str) -> str:
+        return self._cookies[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cookies)
+
+    def __len__(self) -> int:
+        return len(self._cookies)
+
+
+def _plain_cookies(jar: httpx.Cookies, url: httpx.URL) -> str | None:
+    """The Cookie header where every cookie is meant for the whole host of `url` and for the session, as most are.
+
+    None where it takes the standard library's rules to tell, which cost as much as the rest of a request.
+    """
+    domain, pairs = _cookie_domain(url.host), []
+    for cookie in jar.jar:
+        plain = cookie.path == "/" and cookie.expires is None and not cookie.secure and not cookie.version
+        if not plain or cookie.domain_specified or cookie.domain != domain or cookie.port is not None:
+            return None
+        pairs.append(cookie.name if cookie.value is None else f"{cookie.name}={cookie.value}")
+    return "; ".join(pairs)
 
 
 def _within_bounds(request: httpx.Request, response: httpx.Response) -> httpx.Response:
