@@ -1,4 +1,6 @@
-"""A process to be killed: a desk with its engine and outbox. `crash_harness.py DATABASE WEBHOOK`.
+"""A process to be killed: a desk with its engine and outbox. `crash_harness.py desk DATABASE WEBHOOK`.
+
+With `crash_harness.py daemon DATABASE WORKSPACE` it is the whole daemon, which is spoken to over HTTP.
 
 `start` begins a process, which says `born PID` at once and `ready` when it listens. Each line on standard input is
 then a command, answered by one line on standard output once it is on disk: `alert SERVICE N` takes an alert in,
@@ -9,13 +11,15 @@ import asyncio
 import os
 import sys
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
 
 from incident.channels import build_channels
 from incident.core.actor import Actor, Role
 from incident.daemon import engine, logs
 from incident.daemon.outbox import Outbox
 from incident.desk import Desk
-from incident.errors import NotFound
+from incident.errors import NotFound, StoreUnavailable
 from incident.settings import Settings
 from probes.alert import Alert
 
@@ -40,20 +44,21 @@ def say(line: str) -> None:
 
 async def obey(desk: Desk, line: str) -> str:
     word, first, second = line.split(" ", 2)
-    if word == "alert":
-        now = datetime.now(UTC)
-        labels = {"alertname": "JourneyDown", "service": first, "number": second}
-        await desk.intake([Alert(labels, now, now + timedelta(hours=1))], "test")
-    else:
-        try:
+    try:
+        if word == "alert":
+            now = datetime.now(UTC)
+            labels = {"alertname": "JourneyDown", "service": first, "number": second}
+            await desk.intake([Alert(labels, now, now + timedelta(hours=1))], "test")
+        else:
             await desk.perform(word, int(first), PERSON, {"text": second})
-        except NotFound:
-            return "absent"
+    except NotFound:
+        return "absent"
+    except StoreUnavailable:  # the server was killed, and not we
+        return "refused"
     return "done"
 
 
-async def main(database: str, webhook: str) -> None:
-    say(f"born {os.getpid()}")
+async def work(database: str, webhook: str) -> None:
     desk = Desk(database, settings(webhook))
     await desk.start()
     channels = build_channels(desk.settings, desk)
@@ -65,7 +70,19 @@ async def main(database: str, webhook: str) -> None:
             say(await obey(desk, line.rstrip("\n")))
 
 
-def breed(database: str, webhook: str) -> None:
+def live(kind: str, database: str, place: str) -> None:
+    say(f"born {os.getpid()}")
+    if kind == "desk":
+        asyncio.run(work(database, place))
+    else:
+        from incident.daemon import process
+
+        os.setsid()  # what it starts is told by its group
+        os.dup2(2, 1)
+        process.main(Path(place), None, database)
+
+
+def breed(kind: str, database: str, place: str) -> None:
     """For each line `start`: a fresh process over the same pipes, which takes the commands until it is killed.
 
     Forked from one that has imported everything, so that a round costs no second of imports.
@@ -75,12 +92,16 @@ def breed(database: str, webhook: str) -> None:
             continue  # a command that the last one did not live to read
         child = os.fork()
         if child == 0:
-            asyncio.run(main(database, webhook))
-            os._exit(0)
+            try:
+                live(kind, database, place)
+            finally:
+                os._exit(1)
         os.waitpid(child, 0)
         say("dead")
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == "daemon":
+        import_module("incident.daemon.process")  # two seconds that a mere desk can do without
     logs.configure(console=False)  # to standard error: standard output is for the answers alone
     breed(*sys.argv[1:])

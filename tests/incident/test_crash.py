@@ -7,31 +7,43 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from incident.channels import build_channels, close_channels
-from incident.core.model import Event, Incident, fold
-from incident.daemon.outbox import Outbox
-from incident.desk import Desk
-from tests.incident.crash_harness import SERVICES, settings
-from tests.incident.receiver import Receiver, receiving
+from tests.incident.crash_checks import check, only_repeats_of_what_was_in_flight
+from tests.incident.crash_harness import SERVICES
+from tests.incident.receiver import receiving
+from tests.postgresql import Server, serving
 
 ROOT = Path(__file__).parents[2]
+DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
+SERVER_TOO = 6  # in every so many rounds the database's server is killed as well
 
 
 class Victims:
     """Processes of the harness, one after the other, each fed with commands until it is killed."""
 
-    def __init__(self, database: str, webhook: str) -> None:
-        command = [sys.executable, "-m", "tests.incident.crash_harness", database, webhook]
+    def __init__(
+        self,
+        kind: str,
+        database: str,
+        place: str,
+        log: int = subprocess.DEVNULL,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        command = [sys.executable, "-m", "tests.incident.crash_harness", kind, database, place]
         self._parent = subprocess.Popen(
-            command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment
         )
+
+    def born(self) -> int:
+        """The process number of a new one."""
+        word, process = self.ask("start").split()
+        assert word == "born"
+        return int(process)
 
     def ask(self, line: str) -> str:
         assert self._parent.stdin and self._parent.stdout
@@ -42,22 +54,6 @@ class Victims:
     def hear(self) -> str:
         assert self._parent.stdout
         return self._parent.stdout.readline().strip()
-
-    def one_works_until_killed(
-        self, lives: float, chance: random.Random, answered: "Answered", young: bool = False
-    ) -> None:
-        """`young`: its time runs from its birth, so that it may be killed while it opens the database."""
-        word, process = self.ask("start").split()
-        assert word == "born"
-        timer = threading.Timer(lives, os.kill, (int(process), signal.SIGKILL))
-        if young:
-            timer.start()
-        alive = self.hear() == "ready"
-        if not young:
-            timer.start()
-        while alive and answered.ask(self.ask, chance):
-            continue
-        timer.join()
 
     def close(self) -> None:
         assert self._parent.stdin and self._parent.stdout
@@ -81,7 +77,7 @@ class Answered:
         number = chance.randint(1, len(SERVICES))
         word = chance.choice(("alert", "alert", "note", "update"))
         answer = ask(f"{word} {chance.choice(SERVICES) if word == 'alert' else number} {name}")
-        assert answer in ("done", "absent", "dead")
+        assert answer in ("done", "absent", "refused", "dead")
         if answer == "done" and word == "alert":
             self.alerts.append(name)
         elif answer == "done":
@@ -89,78 +85,69 @@ class Answered:
         return answer != "dead"
 
 
-def only_repeats_of_what_was_in_flight(keys: Sequence[str], lives: Sequence[int]) -> None:
-    """`keys` as they were received, over one channel; `lives`: how many there were when each life had ended.
-
-    A channel sends one at a time: what was in flight at a kill is the last that was received before it.
-    """
-    in_flight: Counter[str] = Counter()
-    seen: set[str] = set()
-    for begin, end in pairwise((0, *lives, len(keys))):
-        for key in keys[begin:end]:
-            assert key not in seen or in_flight[key] > 0, f"{key} was not in flight, and came again"
-            in_flight[key] -= key in seen
-            seen.add(key)
-        in_flight.update(keys[begin:end][-1:])
+def shoot(process: int) -> None:
+    with suppress(ProcessLookupError):  # it found no database, and ended
+        os.kill(process, signal.SIGKILL)
 
 
-async def check(database: str, receiver: Receiver, answered: Answered) -> None:
-    desk = Desk(database, settings(receiver.url))
-    await desk.start()
-    channels = build_channels(desk.settings, desk)
-    try:
-        await desk.cycle(desk.now())
-        await Outbox(desk, channels).drain()
-        known = {alert.labels["number"]: alert.incident for alert in await desk.alerts()}
-        incidents = {incident.number: incident for incident in await desk.incidents()}
-        assert set(answered.alerts) <= set(known)
-        for alert in await desk.alerts():
-            assert alert.incident is not None
-            assert alert.fingerprint in incidents[alert.incident].alerts
-        for number, incident in incidents.items():
-            await check_record(desk, number, incident)
-        for number, text in answered.said:
-            assert text in said_in(await desk.timeline(number))
-        rows = await desk.deliveries(limit=100_000)
-        assert {row["key"] for row in rows} == set(receiver.keys)
-        assert {row["state"] for row in rows} == {"delivered"}
-    finally:
-        await close_channels(channels)
-        await desk.close()
+def one_works_until_killed(
+    victims: Victims, lives: float, chance: random.Random, answered: Answered, young: bool = False
+) -> None:
+    """`young`: its time runs from its birth, so that it may be killed while it opens the database."""
+    timer = threading.Timer(lives, shoot, (victims.born(),))
+    if young:
+        timer.start()
+    alive = victims.hear() == "ready"
+    if not young:
+        timer.start()
+    while alive and answered.ask(victims.ask, chance):
+        continue
+    timer.join()
 
 
-async def check_record(desk: Desk, number: int, incident: Incident) -> None:
-    timeline = await desk.timeline(number)
-    assert [event.seq for event in timeline] == list(range(1, len(timeline) + 1))
-    assert fold(timeline) == incident
-    said = said_in(timeline)
-    assert len(said) == len(set(said))
+@contextmanager
+def a_database(kind: str, tmp_path: Path) -> Iterator[tuple[str, Server | None]]:
+    """Its address, and its server, which may be killed."""
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'shopwatch.db'}", None
+        return
+    with serving(durable=True) as server:
+        yield server.url(server.create()), server
 
 
-def said_in(timeline: Sequence[Event]) -> list[str]:
-    return [event.text for event in timeline if event.kind in ("note", "update")]
+@contextmanager
+def killed_meanwhile(server: Server | None, after: float) -> Iterator[None]:
+    """The server dies `after` so many seconds, and is started anew."""
+    if server is None:
+        yield
+        return
+    timer = threading.Timer(after, lambda: (server.kill(), server.start()))
+    timer.start()
+    yield
+    timer.join()
 
 
-async def rounds(tmp_path: Path, many: int) -> int:
+async def rounds(kind: str, tmp_path: Path, many: int) -> int:
     """Returns how many messages there were to deliver."""
     chance = random.Random(many)
-    database = f"sqlite:///{tmp_path / 'shopwatch.db'}"
     answered = Answered()
     lives: list[int] = []
-    with receiving() as receiver:
+    with receiving() as receiver, a_database(kind, tmp_path) as (database, server):
         receiver.delay = 0.003
-        victims = Victims(database, receiver.url)
+        victims = Victims("desk", database, receiver.url)
         number = 0
         while number < many or not (answered.said and answered.alerts):  # a busy machine may answer nothing at first
             number += 1
             assert number < 10 * many, "nothing was ever answered"
-            victims.one_works_until_killed(chance.uniform(0.0, 0.4), chance, answered, young=number % 3 == 1)
+            lives_for = chance.uniform(0.0, 0.4)
+            shot = server if number % SERVER_TOO == 0 else None
+            with killed_meanwhile(shot, chance.uniform(0.0, lives_for)):
+                one_works_until_killed(victims, lives_for, chance, answered, young=number % 3 == 1)
             time.sleep(0.05)  # what it had sent arrives
             lives.append(len(receiver.received))
         victims.close()
-        await check(database, receiver, answered)
+        await check(database, receiver, answered.alerts, answered.said)
         only_repeats_of_what_was_in_flight(receiver.keys, lives)
-        assert answered.said and answered.alerts
         return len(set(receiver.keys))
 
 
@@ -172,11 +159,22 @@ def test_a_repeat_of_what_was_not_in_flight_would_be_noticed() -> None:
 
 
 @pytest.mark.anyio
-async def test_five_kills_lose_nothing_that_was_answered_for(tmp_path: Path) -> None:
-    await rounds(tmp_path, 5)
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_five_kills_lose_nothing_that_was_answered_for(kind: str, tmp_path: Path) -> None:
+    await rounds(kind, tmp_path, 5)
 
 
 @pytest.mark.anyio
 @pytest.mark.long
-async def test_fifty_kills_lose_nothing_that_was_answered_for(tmp_path: Path) -> None:
-    assert await rounds(tmp_path, 50) > 50
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_thirty_kills_lose_nothing_that_was_answered_for(kind: str, tmp_path: Path) -> None:
+    assert await rounds(kind, tmp_path, 30) > 30
+
+
+@pytest.mark.anyio
+@pytest.mark.long
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_five_hundred_kills_lose_nothing_that_was_answered_for(kind: str, tmp_path: Path) -> None:
+    assert await rounds(kind, tmp_path, 500) > 500

@@ -1,14 +1,12 @@
-"""kill -9 of the whole daemon, fifty times, while it is spoken to over HTTP: at any moment from its birth on."""
+"""kill -9 of the whole daemon, while it is spoken to over HTTP: at any moment from its birth on."""
 
 import json
 import os
 import random
-import signal
 import socket
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
@@ -17,13 +15,10 @@ from typing import Any
 
 import pytest
 
-from incident.channels import build_channels, close_channels
-from incident.daemon.outbox import Outbox
-from incident.desk import Desk
-from tests.incident.a_daemon import CLI, environment, workspace
-from tests.incident.crash_harness import settings as harness_settings
-from tests.incident.receiver import Receiver, receiving
-from tests.incident.test_crash import check_record, only_repeats_of_what_was_in_flight
+from tests.incident.a_daemon import environment, workspace
+from tests.incident.crash_checks import check, only_repeats_of_what_was_in_flight
+from tests.incident.receiver import receiving
+from tests.incident.test_crash import DATABASES, SERVER_TOO, Victims, a_database, killed_meanwhile, shoot
 
 SETTINGS = """
 shop: {{name: Example Shop}}
@@ -105,17 +100,14 @@ def speaking(speaker: Speaker) -> Iterator[None]:
         thread.join()
 
 
-def one_life(folder: Path, state: Path, lives: Callable[[], float]) -> None:
+def one_life(victims: Victims, lives: float) -> None:
     """In a process group of its own, of which the daemon alone is killed: its prober has to end by itself."""
-    with (folder.parent / "daemon.log").open("a") as log:
-        process = subprocess.Popen(
-            [*CLI, "-w", str(folder), "run"], stdout=log, stderr=log, env=environment(state), start_new_session=True
-        )
-        time.sleep(lives())
-        process.send_signal(signal.SIGKILL)
-        process.wait(10)
+    process = victims.born()
+    time.sleep(lives)
+    shoot(process)
+    assert victims.hear() == "dead"
     ends = time.monotonic() + 10
-    while _anybody_of(process.pid):
+    while _anybody_of(process):
         assert time.monotonic() < ends, "what the daemon had started lives on"
         time.sleep(0.02)
 
@@ -128,43 +120,42 @@ def _anybody_of(group: int) -> bool:
     return True
 
 
-async def check(database: str, receiver: Receiver, speaker: Speaker) -> None:
-    desk = Desk(database, harness_settings(receiver.url))
-    await desk.start()
-    channels = build_channels(desk.settings, desk)
-    try:
-        await desk.cycle(desk.now())
-        await Outbox(desk, channels).drain()
-        alerts = {alert.labels["number"]: alert for alert in await desk.alerts()}
-        assert set(speaker.alerts) <= set(alerts)
-        incidents = {incident.number: incident for incident in await desk.incidents()}
-        assert all(alert.fingerprint in incidents[alert.incident or 0].alerts for alert in alerts.values())
-        said = {number: [event.text for event in await desk.timeline(number)] for number in incidents}
-        assert all(said[number].count(text) == 1 for number, text in speaker.said)
-        for number, incident in incidents.items():
-            await check_record(desk, number, incident)
-        rows = await desk.deliveries(limit=100_000)
-        assert {row["key"] for row in rows} == set(receiver.keys)
-        assert {row["state"] for row in rows} == {"delivered"}
-    finally:
-        await close_channels(channels)
-        await desk.close()
+async def rounds(kind: str, tmp_path: Path, many: int) -> None:
+    chance, port = random.Random(many), free_port()
+    speaker = Speaker(port, tmp_path / "state", random.Random(many + 1))
+    lives: list[int] = []
+    with (
+        receiving() as receiver,
+        a_database(kind, tmp_path) as (database, server),
+        (tmp_path / "daemon.log").open("w") as log,
+    ):
+        receiver.delay = 0.003
+        folder = workspace(tmp_path / "shop", SETTINGS.format(url=receiver.url, port=port))
+        victims = Victims("daemon", database, str(folder), log.fileno(), environment(tmp_path / "state"))
+        with speaking(speaker):
+            while len(lives) < many or not (speaker.said and speaker.alerts):
+                assert len(lives) < 10 * many, "nothing was ever answered"
+                lives_for = chance.uniform(0.0, 1.2)
+                shot = server if len(lives) % SERVER_TOO == 1 else None
+                with killed_meanwhile(shot, chance.uniform(0.0, lives_for)):
+                    one_life(victims, lives_for)
+                lives.append(len(receiver.received))
+        victims.close()
+        await check(database, receiver, speaker.alerts, speaker.said)
+    only_repeats_of_what_was_in_flight(receiver.keys, lives)
 
 
 @pytest.mark.anyio
 @pytest.mark.long
-async def test_the_whole_daemon_is_killed_fifty_times_and_loses_nothing_that_it_answered_for(tmp_path: Path) -> None:
-    chance, state, port = random.Random(50), tmp_path / "state", free_port()
-    speaker = Speaker(port, state, random.Random(51))
-    lives: list[int] = []
-    with receiving() as receiver:
-        receiver.delay = 0.003
-        folder = workspace(tmp_path / "shop", SETTINGS.format(url=receiver.url, port=port))
-        with speaking(speaker):
-            for _ in range(50):
-                one_life(folder, state, lambda: chance.uniform(0.0, 3.5))
-                lives.append(len(receiver.received))
-        assert len(speaker.alerts) > 50
-        assert speaker.said
-        await check(f"sqlite:///{folder / '.shopwatch' / 'shopwatch.db'}", receiver, speaker)
-    only_repeats_of_what_was_in_flight(receiver.keys, lives)
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_the_whole_daemon_is_killed_and_loses_nothing_that_it_answered_for(kind: str, tmp_path: Path) -> None:
+    await rounds(kind, tmp_path, 15)
+
+
+@pytest.mark.anyio
+@pytest.mark.long
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", DATABASES)
+async def test_the_whole_daemon_is_killed_five_hundred_times(kind: str, tmp_path: Path) -> None:
+    await rounds(kind, tmp_path, 500)
