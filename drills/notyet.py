@@ -17,7 +17,6 @@ EACH: dict[Loc, str] = {
     ("services", "*", "orders_per_minute"): "severity does not follow from it",
     ("people", "*", "page_by"): "pages go to the route's channels",
     ("channels", "*", "apprise"): "nothing is sent there",
-    ("intake", "sources", "*", "hmac"): "the source's token is enough",
 }
 
 
