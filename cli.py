@@ -15,6 +15,8 @@ COMMANDS = {  # name: (module, attribute, one line of help)
     "run": ("incident.commands", "run", "Start Shopwatch: probes, alerts, incidents, status page."),
     "probe": ("probes.commands", "probe", "List and run journeys."),
     "alert": ("incident.commands", "alert", "See what is firing."),
+    "silence": ("incident.silence_commands", "silence", "Keep alerts quiet for a while."),
+    "maintenance": ("incident.silence_commands", "maintenance", "See the maintenance windows."),
     "incident": ("incident.commands", "incident", "Work on incidents."),
     "runbook": ("runbooks.commands", "runbook", "Find and read runbooks."),
     "drill": ("drills.commands", "drill", "Break things on purpose and grade the response."),

@@ -105,14 +105,21 @@ def alert_list(filters: tuple[str, ...], url: str | None, as_json: bool) -> None
         emit_json(alerts)
         return
     rows = [_alert_row(item) for item in sorted(alerts, key=lambda item: item["startsAt"])]
-    table_or(("SINCE", "SEVERITY", "SERVICE", "ALERT", "WHAT"), rows, "Nothing fires.")
+    table_or(("SINCE", "SEVERITY", "SERVICE", "ALERT", "WHAT", "HELD BACK BY"), rows, "Nothing fires.")
 
 
 def _alert_row(item: dict[str, Any]) -> tuple[str, ...]:
     labels, notes = item["labels"], item["annotations"]
     name = " ".join(filter(None, (labels.get("alertname"), labels.get("journey"))))
     words = notes.get("summary") or notes.get("description") or ""
-    return (local_time(item["startsAt"]), labels.get("severity", ""), labels.get("service", ""), name, short(words))
+    severity, service = labels.get("severity", ""), labels.get("service", "")
+    return (local_time(item["startsAt"]), severity, service, name, short(words), short(_held_back(item["status"])))
+
+
+def _held_back(status: dict[str, Any]) -> str:
+    silences = [f"silence {one[:8]}" for one in status["silencedBy"]]
+    inhibitors = [f"alert {one[:8]}" for one in status["inhibitedBy"]]
+    return ", ".join([*silences, *inhibitors, *status["mutedBy"]])
 
 
 @click.group()

@@ -23,6 +23,7 @@ def references(document: Document) -> list[Mistake]:
             [*people, *schedules, *channels],
         ),
     ]
+    table.append(Reference(("maintenance", "*", "services", "*"), "service", names(data, "services")))
     for prefix in _routes(data, ("routes",)):
         table.append(Reference((*prefix, "escalation"), "escalation", names(data, "escalations")))
         table.append(Reference((*prefix, "channels", "*"), "channel", channels))

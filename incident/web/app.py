@@ -25,6 +25,7 @@ from incident.web.guards import Names
 from incident.web.history import HistoryApi
 from incident.web.hooks import Hooks
 from incident.web.metrics import Metrics
+from incident.web.muting_api import MutingApi
 from incident.web.on_demand import OnDemandRuns
 from incident.web.reload import reload_routes
 from incident.web.status import StatusPage
@@ -63,6 +64,7 @@ async def create_app(
     api = Api(desk, callers, desk.base_url, metrics.observe)
     app.include_router(api.router)
     app.include_router(HistoryApi(desk).router)
+    app.include_router(MutingApi(desk).router)
     app.router.routes.extend([*_plain_routes(desk, settings, folder, metrics), *OnDemandRuns(line).routes()])
     app.router.routes.extend(Hooks(desk, callers, desk.now).routes())
     app.add_exception_handler(RequestValidationError, _invalid)
