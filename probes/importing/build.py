@@ -108,10 +108,8 @@ class _Builder:
         led = self.led is not None and exchange.url == self.led[0]
         url = Made("{{ " + self.led[1] + " }}") if led and self.led else self._url(at, exchange)
         step.what[verb] = url
-        title = title_of(exchange.answer) if exchange.answer is not None and exchange.answer.is_html else ""
-        step.name = self.values.literal(
-            f"open {title}" if title and exchange.is_safe else f"{verb} {exchange.path}"[:100]
-        )
+        title = title_of(exchange.answer) if exchange.answer is not None and exchange.is_safe else ""
+        step.name = self.values.literal(_step_name(verb, url, title))
         if exchange.query and not led:
             step.what["query"] = self._pairs(at, exchange.query)
         self._body(at, exchange, verb)
@@ -241,6 +239,13 @@ class _Builder:
         home = urlsplit(self.origin).netloc
         seen = [host for e in self.exchanges for host in (e.host, urlsplit(e.final_url or e.url).netloc.lower())]
         return [host for host in dict.fromkeys(seen) if host != home]
+
+
+def _step_name(verb: str, url: str, title: str) -> str:
+    """Without the numbers that will be others next time."""
+    if title:
+        return f"open {' '.join(re.sub('#?[0-9]+', '', title).split())}"
+    return f"{verb} {re.sub('{{.*?}}', '…', url)}"[:100]
 
 
 def _opens_doors(name: str, value: str) -> bool:

@@ -42,6 +42,8 @@ def is_made(location: str) -> bool:
 
 
 def title_of(answer: Answer) -> str:
+    if not answer.is_html:
+        return ""
     try:
         node = Page(answer.text).document.css_first("title")
     except HostilePage:

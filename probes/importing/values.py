@@ -1,7 +1,7 @@
 """What stands in the file for each value of a recorded request: a saved value, a variable, or the value itself."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from probes.importing.draft import DraftStep, Made
@@ -21,7 +21,7 @@ class Values:
         self.vault = vault
         self.account: dict[str, str] = {}  # recorded value: the template that stands for it
         self._answers = [list(handed_out(exchange)) for exchange in exchanges]
-        self._sent = [set(sent_values(exchange)) for exchange in exchanges]
+        self._typed = list(_typed(exchanges, self._answers))
         self._saved: dict[tuple[int, str], str] = {}
         for exchange in exchanges:
             self._meet(exchange)
@@ -76,8 +76,8 @@ class Values:
     def _source(self, at: int, use: Use) -> str | None:
         """The name under which an earlier step saves this value; the newest answer that has it is asked."""
         for step in range(at - 1, -1, -1):
-            if any(use.value in sent for sent in self._sent[: step + 1]):
-                continue  # the shop has it from us
+            if any(use.value in typed for typed in self._typed[: step + 1]):
+                continue  # the shop has it from the shopper
             source = next((one for one in self._answers[step] if worth_saving(use, one)), None)
             if source is not None:
                 return self._save(step, source)
@@ -90,6 +90,14 @@ class Values:
             self._saved[key] = save_name(source, taken)
             self.steps[step].save[self._saved[key]] = source.save
         return self._saved[key]
+
+
+def _typed(exchanges: Sequence[Exchange], answers: Sequence[Sequence[Source]]) -> Iterator[set[str]]:
+    """For each request what it says that no answer before it has said: what the shopper brought along."""
+    known: set[str] = set()
+    for exchange, handed in zip(exchanges, answers, strict=True):
+        yield set(sent_values(exchange)) - known
+        known.update(source.value for source in handed)
 
 
 def leaves(exchange: Exchange) -> list[tuple[str, str]]:
