@@ -134,6 +134,41 @@ def test_a_mistake_in_another_file_does_not_stop_a_run(workspace: Path) -> None:
     assert probe(workspace, "run", "home").exit_code == 0
 
 
+def several(workspace: Path) -> Path:
+    """A good journey between a bad one and another good one."""
+    home = (workspace / "probes" / "home.yaml").read_text()
+    path = workspace / "probes" / "home.yaml"
+    path.write_text(
+        f"journey: bad\nservice: catalog\nsteps:\n- gte: /\n---\n{home}\n---\n" + home.replace("home", "other")
+    )
+    return path
+
+
+def test_a_bad_journey_does_not_keep_the_others_of_its_file_from_being_run(workspace: Path) -> None:
+    path = several(workspace)
+    for name in ("home", f"{path}#other"):
+        result = probe(workspace, "run", name)
+        assert result.exit_code == 0, result.output
+        assert "home.yaml:4: steps[0].gte" in result.stderr, "what is wrong is said all the same"
+
+
+def test_the_bad_journey_itself_is_2(workspace: Path) -> None:
+    path = several(workspace)
+    for name in ("bad", f"{path}#bad"):
+        result = probe(workspace, "run", name)
+        assert (result.exit_code, "home.yaml:4: steps[0].gte" in result.stderr) == (2, True)
+
+
+def test_the_examples_are_listed_and_one_is_printed_as_it_is(tmp_path: Path) -> None:
+    from probes.examples import examples
+
+    listed = json.loads(probe(tmp_path, "example", "--json").stdout)
+    assert [one["example"] for one in listed] == [one.name for one in examples()]
+    assert "Stock below zero" in probe(tmp_path, "example").stdout
+    assert probe(tmp_path, "example", "stock").stdout == next(one.text for one in examples() if one.name == "stock")
+    assert probe(tmp_path, "example", "stocks").exit_code == 4
+
+
 def test_a_secret_that_is_not_set_is_2(workspace: Path) -> None:
     write(workspace, "home", "${NO_SUCH_ADDRESS_IS_SET}", [{"get": "/"}])
     result = probe(workspace, "run", "home")
