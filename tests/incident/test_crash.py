@@ -121,7 +121,12 @@ def killed_meanwhile(server: Server | None, after: float) -> Iterator[None]:
     if server is None:
         yield
         return
-    timer = threading.Timer(after, lambda: (server.kill(), server.start()))
+
+    def die_and_rise() -> None:
+        server.kill()
+        server.start()
+
+    timer = threading.Timer(after, die_and_rise)
     timer.start()
     yield
     timer.join()

@@ -123,11 +123,10 @@ def test_the_spool_keeps_in_memory_what_the_disk_does_not_take_and_goes_on_there
     big = [b"%d " % number + b"x" * 5000 for number in range(5)]
     for record in big:
         spool.append([record], durable=True)
-    assert spool.trouble is not None
-    assert len(said) == 1
+    assert (spool.trouble is not None, len(said)) == (True, 1)
     disk.make_room()
     spool.append([b"last"], durable=True)
-    assert spool.trouble is None
+    assert (spool.trouble, len(said)) == (None, 2)
     seen: list[bytes] = []
     while (batch := spool.peek(100)).records:
         seen += batch.records
