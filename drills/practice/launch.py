@@ -127,7 +127,7 @@ class Practice:
         await set_switch(self.urls["shop"], self.token, name, value, lease)
 
     async def orders(self) -> list[dict[str, Any]]:
-        """Every order of the shop: `{number, customer, state, run}`; `run` is None for a shopper's. Raises CallFailed."""
+        """All of the shop: `{number, customer, state, run}`, where `run` is None for a shopper's. Raises CallFailed."""
         answer = await call("GET", f"{self.urls['shop']}/_practice/orders", headers=_authorization(self.token))
         orders: list[dict[str, Any]] = _checked(answer)["orders"]
         return orders

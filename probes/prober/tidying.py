@@ -58,6 +58,10 @@ class Tidying:
         self._counts: dict[str, Counter[str]] = {}
         self._ever: set[str] = set()
 
+    @property
+    def busy(self) -> bool:
+        return bool(self._tasks)
+
     def counts(self, journey: str) -> dict[str, int] | None:
         """How many things of a journey are left, by their state; None where none ever were while this prober looked
         after them."""
