@@ -62,6 +62,7 @@ class Rounds:
         self._fresh: list[Alert] = []
         self._alarm = asyncio.Event()
         self._said: dict[str, Said] = {}
+        self._unsure = set(self._remembered.own)  # fired before the start, and nobody has looked since
         self._confirming: set[str] = set()  # journeys whose next run is to decide about a failure
         self.doubts = doubts or Doubts(location)
         self.doubts.on_news(self._alarm.set)
@@ -184,7 +185,7 @@ class Rounds:
         """The prober's own trouble: the shop is neither the worse nor the better for it."""
         self._reporter.results(result.to_json())
         seen = failed.seen if (failed := result.failed) else None
-        log.warning("a run says nothing about the shop", journey=journey.name, run=result.run_id, why=seen)
+        log.debug("a run says nothing about the shop", journey=journey.name, run=result.run_id, why=seen)
 
     def say(self, name: str, said: Said | None) -> None:
         """From now on this is so, until it is called again with None: one alert for each `name`."""
@@ -203,7 +204,9 @@ class Rounds:
             self._said.pop("prober", None)
         for name in {*own, *self._said}:
             state = own.get(name, JourneyState())
-            if name not in self._said and state.firing and self._just_started():
+            if name in self._said:
+                self._unsure.discard(name)
+            elif name in self._unsure and self._just_started():
                 continue
             own[name], fresh = stand(state, self._said.get(name), now, resend=self._resend)
             alerts += fresh
