@@ -21,6 +21,7 @@ from probes.language.journey import Journey
 from probes.result import Outcome, Reason, Result, Step
 from probes.running.context import RunContext
 from probes.running.runner import run_journey
+from tests.a_prometheus import running
 from tests.postgresql import serving as postgresql_serving
 from tests.probes.http.servers import serving
 from tests.probes.http.test_resolve import NameServer, name_server
@@ -291,9 +292,8 @@ SLOW = {
 async def test_a_query_that_takes_too_long_is_timeout_and_delays_nobody(context: RunContext, database: str) -> None:
     slow = {"sql": SLOW["sqlite" if "sqlite" in database else "postgresql"], "url": database, "timeout": "400ms"}
     threads = threading.active_count()
-    failed, *_ = await asyncio.gather(
-        failing(context, slow), *(up(context, {"sql": "select 1", "url": database}) for _ in range(2))
-    )
+    quick = {"sql": "select 1", "url": database}
+    failed, _, _ = await asyncio.gather(failing(context, slow), up(context, quick), up(context, quick))
     assert failed.reason is Reason.TIMEOUT
     assert 0.2 < failed.duration_s < 1.5
     assert threading.active_count() <= threads + 1  # asyncio's own, that waits for a child's end
@@ -425,3 +425,11 @@ async def test_a_journey_goes_by_way_of_its_proxy(context: RunContext, shop: Sho
     assert shop.requests[0].headers["proxy-authorization"].startswith("Basic ")
     failed = await failing(context, {"get": "/no"}, base="http://shop.example", proxy=proxy)
     assert '--proxy http://me:"$PROXY_PASSWORD"@127.0.0.1' in (failed.curl or "")
+
+
+@pytest.mark.needs("prometheus")
+async def test_a_real_prometheus_answers(context: RunContext, tmp_path: Path) -> None:
+    with running(tmp_path / "prometheus", "global: {scrape_interval: 1h}") as server:
+        await up(context, {"promql": "vector(40) + 2", "url": server.url, "expect": {"value": 42}})
+        for query, reason in (("nobody_has_this", Reason.VALUE), ("sum(", Reason.CONFIG), ("up[5m]", Reason.VALUE)):
+            assert (await failing(context, {"promql": query, "url": server.url})).reason is reason
