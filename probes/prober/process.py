@@ -137,8 +137,7 @@ async def _serve(
         log.warning("there are no journeys in this workspace's probes/ folder")
     if control is not None:
         helpers.append(asyncio.create_task(OnDemand(lambda: rounds.journeys, run).serve(socket.socket(fileno=control))))
-    gc.collect()
-    gc.freeze()  # journeys and modules live for ever: the collector need not walk them again
+    spare_the_collector()
     try:
         await rounds.serve(stop)
     finally:
@@ -153,6 +152,13 @@ def _vitals(rounds: "Rounds", tidying: "Tidying", reporter: "Reporter") -> dict[
     left = sum(sum((tidying.counts(name) or {}).values()) for name in rounds.journeys)
     numbers = {"journeys": len(rounds.journeys), "leftovers": left, "waiting": reporter.waiting}
     return {**numbers, "troubles": rounds.doubts.troubles}
+
+
+def spare_the_collector() -> None:
+    """Journeys and modules live for ever: the collector need not walk them again, and runs leave few cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _stop_when_told(stop: asyncio.Event, supervised: bool) -> None:

@@ -35,8 +35,8 @@ MEASURES = [
     Measure("transport, plain", "transport", "plain", 0.8),
     Measure("transport, TLS", "transport", "tls", 1.15, count=1000),
     Measure("one-step journey, plain", "journey", "plain", 1.2),
-    Measure("five-step journey, plain", "five", "plain", 0.8, count=400, probes=5),
-    Measure("five-step journey, TLS", "five", "tls", 0.7, count=400, probes=5),
+    Measure("five-step journey, plain", "five", "plain", 0.8, count=1000, probes=5),
+    Measure("five-step journey, TLS", "five", "tls", 0.7, count=1000, probes=5),
 ]
 
 
