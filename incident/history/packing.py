@@ -1,7 +1,8 @@
 """The runs of one journey at one place, as few bytes as they need: column by column, then zlib.
 
-A chunk is four bytes of length and the compressed columns; chunks stand one after another. All numbers are
-little-endian, and split into their low and high bytes, since the high ones hardly differ.
+A chunk is two lengths, the compressed columns, and the ids, which are random and would only spoil what is compressed.
+Chunks stand one after another. All numbers are little-endian, and split into their low and high bytes, since the high
+ones hardly differ.
 """
 
 import json
@@ -11,9 +12,9 @@ import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-_LENGTH = struct.Struct("<I")
+_LENGTH, _LENGTHS = struct.Struct("<I"), struct.Struct("<II")
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -62,18 +63,18 @@ def pack(runs: Iterable[Run]) -> bytes:
         "shapes": [[*shape, len(numbers), len(numbers[0])] for shape, numbers in by_shape.items()],
     }
     gaps = [0, *(run.started_ms - before.started_ms for before, run in pairwise(unique))]
-    columns = [_planes(gaps, "Q"), _planes([index[run.shape, run.kind] for run in unique], "H"), ids]
-    columns += [_transposed(numbers) for numbers in by_shape.values()]
+    columns = [_planes(gaps, "Q"), _planes([index[run.shape, run.kind] for run in unique], "H")]
+    columns += [_columns(numbers) for numbers in by_shape.values()]
     text = json.dumps(head, separators=(",", ":")).encode()
     packed = zlib.compress(_LENGTH.pack(len(text)) + text + b"".join(columns), 9)
-    return _LENGTH.pack(len(packed)) + packed
+    return _LENGTHS.pack(len(packed), len(ids)) + packed + ids
 
 
 def chunks(data: bytes) -> Iterator[bytes]:
     """The chunks that stand one after another."""
     at = 0
     while at < len(data):
-        end = at + _LENGTH.size + _LENGTH.unpack_from(data, at)[0]
+        end = at + _LENGTHS.size + sum(_LENGTHS.unpack_from(data, at))
         yield data[at:end]
         at = end
 
@@ -82,13 +83,15 @@ def unpack(chunk: bytes) -> list[Run]:
     """The runs of one chunk, oldest first."""
     if not chunk:
         return []
-    data = zlib.decompress(chunk[_LENGTH.size :])
+    size, _ = _LENGTHS.unpack_from(chunk)
+    columns, rest = chunk[_LENGTHS.size : _LENGTHS.size + size], chunk[_LENGTHS.size + size :]
+    data = zlib.decompress(columns)
     reader = _Reader(data, _LENGTH.size)
     head = json.loads(reader.take(_LENGTH.unpack_from(data)[0]))
     count = head["count"]
     gaps = reader.planes(count, "Q")
     places = reader.planes(count, "H")
-    ids = reader.ids(head["ids"], count)
+    ids = _read_ids(head["ids"], rest)
     rows = [iter(reader.rows(many, size)) for _, _, many, size in head["shapes"]]
     runs, started = [], head["first"]
     for gap, place, run_id in zip(gaps, places, ids, strict=True):
@@ -118,18 +121,16 @@ class _Reader:
             values.byteswap()
         return values
 
-    def ids(self, named: Any, count: int) -> Sequence[str]:
-        if not isinstance(named, int):
-            return list(named)
-        data = self.take(named * count)
-        return [data[at : at + named].hex() for at in range(0, named * count, named)]
-
     def rows(self, count: int, size: int) -> list[bytes]:
-        data = self.take(count * size)
-        whole = bytearray(count * size)
-        for column in range(size):
-            whole[column::size] = data[column * count : (column + 1) * count]
-        return [bytes(whole[at : at + size]) for at in range(0, count * size, size)]
+        """Of `size` bytes each: what `_columns` wrote."""
+        width = size // 2
+        lowest = self.planes(width, "H")
+        rest = self.planes(count * width, "H")
+        whole = array("H", bytes(count * size))
+        for column, low in enumerate(lowest):
+            whole[column::width] = array("H", [low + more for more in rest[column * count : (column + 1) * count]])
+        data = numbers_of(whole)
+        return [data[at : at + size] for at in range(0, count * size, size)]
 
 
 def _ids(ids: Sequence[str]) -> tuple[int | list[str], bytes]:
@@ -140,6 +141,12 @@ def _ids(ids: Sequence[str]) -> tuple[int | list[str], bytes]:
     return list(ids), b""
 
 
+def _read_ids(named: int | list[str], data: bytes) -> Sequence[str]:
+    if not isinstance(named, int):
+        return named
+    return [data[at : at + named].hex() for at in range(0, len(data), named)]
+
+
 def _planes(numbers: Iterable[int], code: str) -> bytes:
     values = array(code, numbers)
     if sys.byteorder == "big":
@@ -148,6 +155,11 @@ def _planes(numbers: Iterable[int], code: str) -> bytes:
     return b"".join(data[plane :: values.itemsize] for plane in range(values.itemsize))
 
 
-def _transposed(rows: Sequence[bytes]) -> bytes:
-    size, data = len(rows[0]), b"".join(rows)
-    return b"".join(data[column::size] for column in range(size))
+def _columns(rows: Sequence[bytes]) -> bytes:
+    """Column by column: the lowest number of each, then by how much the others exceed it, which is alike in all."""
+    width = len(rows[0]) // 2
+    values = _swapped(array("H", b"".join(rows)))
+    columns = [values[column::width] for column in range(width)]
+    lowest = [min(column) for column in columns]
+    rest = [value - low for column, low in zip(columns, lowest, strict=True) for value in column]
+    return _planes(lowest, "H") + _planes(rest, "H")
