@@ -16,7 +16,8 @@ from incident.core.actor import Actor, Kind, Role
 from incident.core.alerts import DrillWindow, SourceWords, StoredAlert, accept
 from incident.core.decide import Policy
 from incident.core.deliveries import Telling
-from incident.core.model import Draft, Event, Incident
+from incident.core.folding import Draft
+from incident.core.model import Event, Incident
 from incident.core.muting.silences import Silence
 from incident.core.policy import RunbookFinder, policy_of
 from incident.daemon import engine
@@ -84,6 +85,7 @@ class Desk:
         self._runbook_finder = runbook_finder
         self._use(settings)
         self._noticed = asyncio.Condition()
+        self._hearing: asyncio.Task[None] | None = None
         self._cycle = (0.0, 0, 0)  # seconds of the last one, how many, how many failed
         self._pruned = float("-inf")
         self._listening_since = clock()
@@ -91,6 +93,8 @@ class Desk:
     async def start(self) -> None:
         """Opens the database and brings its tables up to date. Raises StoreUnavailable."""
         await asyncio.to_thread(self.database.open)
+        loop = asyncio.get_running_loop()
+        self.database.listen(lambda: loop.call_soon_threadsafe(self._hear))
         self._listening_since = self.now()
         self.wake.set()
 
@@ -115,6 +119,14 @@ class Desk:
 
     async def changed(self, wake: bool = False, messages: int = 0) -> None:
         """Tells those who wait for changes; with `wake` the engine too, with `messages` the outbox."""
+        self.database.tell_others()
+        await self._changed(wake, messages)
+
+    def _hear(self) -> None:
+        """Another process has changed something."""
+        self._hearing = asyncio.create_task(self._changed(wake=True, messages=1))
+
+    async def _changed(self, wake: bool, messages: int) -> None:
         self.changes += 1
         if messages:
             self.outbox_bell.ring()

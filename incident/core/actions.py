@@ -27,7 +27,8 @@ from incident.core import cadence
 from incident.core.actor import Actor, Role
 from incident.core.alerts import UNASSIGNED, readable
 from incident.core.decide import Policy, add_runbooks
-from incident.core.model import SEVERITIES, STATUSES, Draft, Incident
+from incident.core.folding import Draft
+from incident.core.model import SEVERITIES, STATUSES, Incident
 from incident.errors import Conflict, NotFound, Refused
 
 ROLES = ("commander", "communications", "scribe")

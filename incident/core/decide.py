@@ -7,7 +7,8 @@ from typing import Any
 
 from incident.core import model
 from incident.core.alerts import FIRING, RESOLVED, DrillWindow, StoredAlert
-from incident.core.model import Draft, Incident
+from incident.core.folding import Draft
+from incident.core.model import Incident
 from incident.core.services import ServiceMap
 
 _NAMED = 20  # alerts listed by name in one event; a storm has more than anybody reads

@@ -6,7 +6,8 @@ from sqlalchemy import Connection
 
 from incident.core import deliveries
 from incident.core.deliveries import Telling
-from incident.core.model import Draft, Incident
+from incident.core.folding import Draft
+from incident.core.model import Incident
 from incident.store import deliveries as delivery_store
 from incident.store import incidents as incident_store
 

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection
 
 from incident.core.deliveries import PAGE, Message
-from incident.core.model import Draft
+from incident.core.folding import Draft
 from incident.desk import Desk
 from incident.store import deliveries as store
 from incident.store import incidents as incident_store

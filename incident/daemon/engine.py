@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from incident.core.alerts import StoredAlert
 from incident.core.decide import Policy, decide, decide_time, resolve_due
 from incident.core.deliveries import Telling
-from incident.core.model import Draft
+from incident.core.folding import Draft
 from incident.daemon.bell import heard
 from incident.daemon.committing import commit
 from incident.daemon.holding import Holding

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from incident.core.actor import SYSTEM, Actor
 from incident.core.deliveries import Telling
-from incident.core.model import Draft
+from incident.core.folding import Draft
 from incident.core.muting.silences import Silence
 from incident.daemon.committing import commit
 from incident.silences import store

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from incident.core.model import fold
+from incident.core.folding import fold
 from incident.errors import NotFound, Refused, StoreUnavailable
 from incident.store.engines import is_sqlite, reading
 from incident.store.incidents import find, timeline

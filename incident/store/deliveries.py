@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, func, insert, select, update
 
 from incident.core.deliveries import PAGE, Message
-from incident.core.model import fold
+from incident.core.folding import fold
 from incident.store.incidents import timeline
 from incident.store.sql import upsert
 from incident.store.tables import channel_refs, deliveries

@@ -7,7 +7,8 @@ import structlog
 from sqlalchemy import Connection, Row, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from incident.core.model import Event, Incident, fold
+from incident.core.folding import fold
+from incident.core.model import Event, Incident
 from incident.errors import Conflict, NotFound
 from incident.store.sql import chunks, upsert
 from incident.store.tables import events, incidents

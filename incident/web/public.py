@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from incident.core.model import Event, Incident, fold
+from incident.core.folding import fold
+from incident.core.model import Event, Incident
 from probes.files.settings import Service
 
 RECENT = timedelta(days=7)

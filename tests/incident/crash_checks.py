@@ -6,7 +6,8 @@ from datetime import timedelta
 from itertools import pairwise
 
 from incident.channels import build_channels, close_channels
-from incident.core.model import Event, Incident, fold
+from incident.core.folding import fold
+from incident.core.model import Event, Incident
 from incident.daemon.outbox import Outbox
 from incident.desk import Desk, utc_now
 from tests.incident.crash_harness import settings

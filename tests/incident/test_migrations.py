@@ -11,7 +11,7 @@ from alembic import command
 from sqlalchemy import Connection, DateTime, MetaData, Table, insert
 
 from incident.core.deliveries import Message
-from incident.core.model import fold
+from incident.core.folding import fold
 from incident.daemon.outbox import Outbox
 from incident.desk import Desk
 from incident.settings import Settings

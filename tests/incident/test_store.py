@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, insert, select, text
 
-from incident.core.model import Draft
+from incident.core.folding import Draft
 from incident.desk import Desk
 from incident.errors import Conflict, Refused, StoreFull, StoreUnavailable
 from incident.settings import Settings

@@ -9,7 +9,8 @@ import pytest
 from drills.practice.slack.blocks import check_blocks
 from incident.chat import blocks
 from incident.chat.text import escape, link, unescape
-from incident.core.model import Event, Incident, fold
+from incident.core.folding import fold
+from incident.core.model import Event, Incident
 
 AT = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from incident.core.alerts import FIRING, RESOLVED, STALE, DrillWindow, StoredAlert, accept
 from incident.core.decide import Policy, decide, decide_time
 from incident.core.deliveries import Telling, messages
-from incident.core.model import Draft, Event, Incident, fold
+from incident.core.folding import Draft, fold
+from incident.core.model import Event, Incident
 from incident.core.services import ServiceMap
 from tests.incident.conftest import START, firing
 

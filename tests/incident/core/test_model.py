@@ -1,6 +1,7 @@
 import pytest
 
-from incident.core.model import KINDS, Draft, Event, Incident, apply, fold
+from incident.core.folding import KINDS, Draft, apply, fold
+from incident.core.model import Event, Incident
 from tests.incident.conftest import START
 
 CONTRACT = {

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from incident.core.model import Event, Incident, fold
+from incident.core.folding import fold
+from incident.core.model import Event, Incident
 from incident.web.public import Board, automatic_notice, board, merged, notice
 from probes.files.settings import Service
 from tests.incident.conftest import START
