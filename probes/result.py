@@ -55,6 +55,7 @@ class Step:
     attempts: int = 1
     url: str | None = None  # secrets masked
     curl: str | None = None  # of the failed step: the command that repeats it, secrets as variables
+    around: str | None = None  # of a failed step in a run that is traced: the answer around what was expected
 
     def to_json(self) -> dict[str, Any]:
         return {

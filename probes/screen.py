@@ -1,7 +1,7 @@
 """How results look in a terminal, and as JSON."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,8 @@ from probes.language.journey import Journey
 from probes.result import PHASES, Outcome, Result, Step
 from probes.running.session import Hop
 from probes.terminal import clean, local_time, paint, table
+from probes.waterfall import around, milliseconds, waterfall
 
-_MARKS = {"resolve": ".", "connect": "-", "tls": "=", "processing": "#", "transfer": "+"}
-_WIDTH = 40  # of a waterfall, in characters
 _NAME = 60  # of a step in a table; its whole name stands where it says why it failed
 
 
@@ -75,6 +74,8 @@ def result_json(result: Result, hops: Sequence[Hop] | None) -> dict[str, Any]:
             {"step": hop.step, "method": hop.method, "url": hop.url, "status": hop.status, "phases": hop.phases}
             for hop in hops
         ]
+        for shown, step in zip(document["steps"] + document["cleanup"], (*result.steps, *result.cleanup), strict=True):
+            shown["around"] = step.around
     return document
 
 
@@ -94,7 +95,7 @@ def print_result(result: Result, hops: Sequence[Hop]) -> None:
         if step.reason is not None:
             _why(step)
     if hops:
-        _waterfall(hops)
+        waterfall(result, hops)
 
 
 def _steps(title: str, steps: Sequence[Step]) -> None:
@@ -119,35 +120,9 @@ def _why(step: Step) -> None:
     for label, text in (("expected", step.expected), ("seen", step.seen), ("repeat", step.curl)):
         if text:
             click.echo(f"  {label:8}  {_indented(text)}")
+    if step.around:
+        around(step.around)
 
 
 def _indented(text: str) -> str:
     return clean(text, keep="\n").replace("\n", "\n" + " " * 12)
-
-
-def milliseconds(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.1f} ms"
-
-
-def _waterfall(hops: Sequence[Hop]) -> None:
-    """A bar for each exchange, from the first byte of the run to the last."""
-    start = hops[0].at
-    whole = max(hop.at - start + sum(hop.phases.values()) for hop in hops) or 1.0
-    marks = ", ".join(f"{mark} {phase}" for phase, mark in _MARKS.items())
-    click.echo(f"\n0{milliseconds(whole):>{_WIDTH - 1}}   {marks}")
-    for hop in hops:
-        bar = "".join(_bar(hop, start, whole))[:_WIDTH]
-        status = hop.status if hop.status is not None else "-"
-        click.echo(f"{bar:{_WIDTH}}   {status} {clean(hop.method)} {clean(hop.url)}  ({clean(hop.step)[:_NAME]})")
-
-
-def _bar(hop: Hop, start: float, whole: float) -> Iterator[str]:
-    scale = _WIDTH / whole
-    at = hop.at - start
-    yield " " * int(at * scale)
-    drawn = int(at * scale)
-    for phase, seconds in hop.phases.items():
-        at += seconds
-        length = max(1, round(at * scale) - drawn) if seconds * scale >= 0.5 else 0
-        drawn += length
-        yield _MARKS.get(phase, "?") * length

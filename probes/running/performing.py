@@ -12,6 +12,7 @@ from probes.language.kinds import Step as StepModel
 from probes.language.levels import deeper, level_of
 from probes.result import HeldBack, Outcome, Reason, Step
 from probes.running.accounts import NoFreeAccount
+from probes.running.around import around
 from probes.running.evidence import tokens_in
 from probes.running.failure import Failed
 from probes.running.ledger import LedgerUnwritable
@@ -57,7 +58,7 @@ async def perform_step(model: StepModel, run: Run, deadline: float) -> Step:
         trouble(step, error)
         _tell_who_took_the_time(model, run, step, left)
     step.duration_s = loop.time() - started
-    _show(step, run)
+    _show(model, step, run)
     return step
 
 
@@ -194,13 +195,15 @@ def _ours(error: Exception) -> tuple[Reason, str, str]:
     return Reason.PROBER, "no fault in the prober", f"{type(error).__name__}: {error}"
 
 
-def _show(step: Step, run: Run) -> None:
+def _show(model: StepModel, step: Step, run: Run) -> None:
     """Makes the record fit to be shown: secrets masked first, then cut to size."""
     step.url = run.shown_url()
     if step.reason is not None:
         masker = run.masker()
         for token in tokens_in(step.seen or ""):
             masker.add(token)
+        if run.session.trace is not None:
+            step.around = around(model, run, step.expected or "", masker)
         step.expected = masker.clip(step.expected or "")
         step.seen = masker.clip(step.seen or "")
         step.curl = run.curl(masker)

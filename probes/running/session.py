@@ -122,12 +122,14 @@ class Session:
     left: bool = False  # whether a request may have reached its target since `begin`
     spent: dict[str, float] = field(default_factory=dict)  # phases since `begin`
     step: str = ""
+    answer: Answer | None = None  # the last one of this step, for who traces the run
     certificates: dict[str, datetime] = field(default_factory=dict)  # by `host:port`: the end of the one that it showed
     _jars: dict[int, httpx.Cookies] = field(default_factory=dict)
 
     def begin(self, step: str) -> None:
         """A step starts, or starts again."""
         self.step, self.request, self.left, self.spent = step, None, False, {}
+        self.answer = None
 
     def again(self) -> None:
         """The same step asks once more: its phases start anew."""
@@ -184,9 +186,11 @@ class Session:
         if made.certificate_expires is not None:
             self.certificates[f"{outgoing.url.host}:{outgoing.url.port or 443}"] = made.certificate_expires
         self._note(request, at, response.status_code, phases, len(content))
-        return Answer(
-            response.status_code, outgoing.url, response.headers, content, self._cookies(request, response), self.spent
-        )
+        cookies = self._cookies(request, response)
+        answer = Answer(response.status_code, outgoing.url, response.headers, content, cookies, self.spent)
+        if self.trace is not None:
+            self.answer = answer
+        return answer
 
     def _request(self, outgoing: Outgoing, deadline: float) -> httpx.Request:
         """Headers of the step win over the journey's, and those over ours."""
