@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from incident.errors import IncidentError, StoreFull, StoreUnavailable
 from incident.store.engines import is_sqlite, reading, writing
 from incident.store.health import Health
+from incident.store.neighbours import Neighbours
 from incident.store.writer import Writer, translated
 
 T = TypeVar("T")
@@ -41,6 +42,7 @@ class Database:
         self._path = Path(self.url.database) if self.sole and self.url.database else None
         self.revisions: tuple[str | None, str] = (None, "")  # that the tables had at `open`, and have since
         self._health = Health()
+        self._neighbours: Neighbours | None = None
         self._lock: IO[Any] | None = None
         self._engines: list[Engine] = []
         self._writer: Writer | None = None
@@ -99,8 +101,22 @@ class Database:
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
         connection.exec_driver_sql(f"PRAGMA user_version={(version + 1) % 2**31}")
 
+    def listen(self, heard: Callable[[], None]) -> None:
+        """From now on `heard` is called, in another thread, when another process has told of a change."""
+        if not self.sole:
+            self._neighbours = Neighbours(self.url, heard)
+            self._neighbours.start()
+
+    def tell_others(self) -> None:
+        """That something has changed which they may want to look at."""
+        if self._neighbours is not None:
+            self._neighbours.tell()
+
     def close(self) -> None:
         """Waits for what is being written."""
+        neighbours, self._neighbours = self._neighbours, None
+        if neighbours is not None:
+            neighbours.close()
         writer, self._writer = self._writer, None  # from now on nothing new gets in
         readers, self._readers = self._readers, None
         if writer is not None:

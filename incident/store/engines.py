@@ -13,7 +13,7 @@ from incident.errors import StoreUnavailable
 
 WRITING = 0x53686F70  # the key of PostgreSQL's lock, which is the database's own
 LOCK_WRITING = f"SELECT pg_advisory_xact_lock({WRITING})"
-_ANSWER_WITHIN = {  # seconds, milliseconds; a server that is gone without a word must not hold up intake for minutes
+ANSWER_WITHIN = {  # seconds, milliseconds; a server that is gone without a word must not hold up intake for minutes
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -69,7 +69,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 def _postgresql(url: URL, **options: Any) -> Engine:
     session = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     asked = url.query.get("options")
-    connect = {**_ANSWER_WITHIN, "options": f"{session} {asked}" if isinstance(asked, str) else session}
+    connect = {**ANSWER_WITHIN, "options": f"{session} {asked}" if isinstance(asked, str) else session}
     engine = _create(url, connect_args=connect, **options)
     event.listen(engine, "connect", _set_up_postgresql)
     return engine

@@ -65,6 +65,20 @@ async def test_two_who_act_at_once_both_succeed_and_the_record_has_no_gap(desk: 
     assert sorted(event.text for event in timeline if event.kind == "note") == sorted(words)
 
 
+async def test_who_waits_at_one_hears_of_what_was_done_at_the_other(desk: Desk, other: Desk) -> None:
+    await asyncio.sleep(0.2)  # until they have heard of each other
+    seen = other.changes
+    other.wake.clear()
+    waiting = asyncio.create_task(other.wait_change(seen, 5.0))
+    await desk.perform("open", None, RESPONDER, {"title": "One"})
+    assert await waiting != seen
+    assert other.wake.is_set()
+    await asyncio.sleep(0.2)
+    before = desk.changes
+    await asyncio.sleep(0.2)
+    assert desk.changes == before, "news is not sent back and forth"
+
+
 async def test_two_outboxes_share_the_deliveries_and_send_none_twice_nor_out_of_order(desk: Desk, other: Desk) -> None:
     for number in range(1, 9):
         await desk.perform("open", None, RESPONDER, {"title": f"Incident {number}", "severity": "SEV1"})
