@@ -49,10 +49,12 @@ class _Run(Collector):
         statuses = [step["status"] for step in self.steps if step["status"] is not None]
         if statuses:
             yield _gauge("probe_http_status_code", "Of the last answer.", statuses[-1])
-        expires = self.result.get("certificate_expires_at")
-        if expires is not None:
+        certificate = self.result.get("certificate")
+        if certificate is not None:
             text = "Unix time at which the first certificate that was seen expires."
-            yield _gauge("probe_ssl_earliest_cert_expiry", text, datetime.fromisoformat(expires).timestamp())
+            yield _gauge(
+                "probe_ssl_earliest_cert_expiry", text, datetime.fromisoformat(certificate["expires_at"]).timestamp()
+            )
 
     def _last_was_https(self) -> bool:
         urls = [step["url"] for step in self.steps if step["url"]]

@@ -21,7 +21,11 @@ def result(*steps: Step, outcome: Outcome = Outcome.UP) -> dict[str, Any]:
 
 def samples(data: dict[str, Any]) -> dict[tuple[str, ...], float]:
     families = text_string_to_metric_families(exposition(data).decode())
-    return {(s.name, *(value for _, value in sorted(s.labels.items()))): s.value for family in families for s in family.samples}
+    return {
+        (s.name, *(value for _, value in sorted(s.labels.items()))): s.value
+        for family in families
+        for s in family.samples
+    }
 
 
 def test_a_good_run_succeeds_with_its_phases_and_its_last_status() -> None:
@@ -58,12 +62,12 @@ def test_skipped_steps_are_left_out_and_attempts_are_told() -> None:
 
 
 def test_the_first_certificate_to_expire_is_told() -> None:
-    data = {**result(PAGE), "certificate_expires_at": "2026-04-01T00:00:00+00:00"}
+    data = {**result(PAGE), "certificate": {"host": "shop.example:443", "expires_at": "2026-04-01T00:00:00+00:00"}}
     assert samples(data)["probe_ssl_earliest_cert_expiry",] == datetime(2026, 4, 1, tzinfo=UTC).timestamp()
 
 
 @pytest.mark.needs("prometheus")
 def test_promtool_finds_nothing_to_say() -> None:
-    data = {**result(PAGE), "certificate_expires_at": "2026-04-01T00:00:00+00:00"}
+    data = {**result(PAGE), "certificate": {"host": "shop.example:443", "expires_at": "2026-04-01T00:00:00+00:00"}}
     told = subprocess.run(["promtool", "check", "metrics"], input=exposition(data), capture_output=True, check=False)
     assert (told.returncode, told.stdout + told.stderr) == (0, b"")
