@@ -13,7 +13,7 @@ from incident.errors import StoreUnavailable
 
 WRITING = 0x53686F70  # the key of PostgreSQL's lock, which is the database's own
 LOCK_WRITING = f"SELECT pg_advisory_xact_lock({WRITING})"
-ANSWER_WITHIN = {  # seconds, milliseconds; a server that is gone without a word must not hold up intake for minutes
+ANSWER_WITHIN: dict[str, Any] = {  # seconds, milliseconds; a server that is gone without a word must not hold up intake for minutes
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
