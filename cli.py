@@ -27,7 +27,10 @@ COMMANDS = {  # name: (module, attribute, one line of help)
 }
 
 ELSEWHERE = {  # commands of a group that live in another package: group: {name: (module, attribute)}
-    "probe": {"show": ("incident.history.commands", "show")},
+    "probe": {
+        "locations": ("incident.location_commands", "locations"),
+        "show": ("incident.history.commands", "show"),
+    },
 }
 
 SHORT_FORMS = ("ack", "note", "update", "assign", "sev", "resolve", "reopen", "timeline")  # of `incident …`
