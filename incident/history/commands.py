@@ -1,5 +1,6 @@
 """`shopwatch probe show`: how a journey did, from the daemon's history."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -59,7 +60,7 @@ def show(name: str, since: str, location: str | None, url: str | None, as_json: 
         return
     from incident.history.sparks import Chart
 
-    _print(found, Chart.of(points, begin, end, step, click.get_text_stream("stdout").encoding))
+    _print(found, Chart.of(points, begin, end, step, sys.stdout.encoding))
     _failures(failures)
 
 
@@ -79,7 +80,7 @@ def _print(found: dict[str, Any], chart: Any) -> None:
     ]
     for item in found["failing"][:_STEPS]:
         what = f"{short(item['step'], 40)}, {item['reason'] or 'no reason'}"
-        lines.append(("failing", chart.failing(item["step"], item["reason"]), f"{item['count']:,} × {clean(what)}"))
+        lines.append(("failing", chart.failing(item["step"], item["reason"]), f"{item['count']:,} times {clean(what)}"))
     for name, spark, text in lines:
         click.echo(f"  {name:<8} {spark}  {text}")
     for budget in found["budgets"]:
