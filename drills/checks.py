@@ -10,7 +10,7 @@ from drills.notyet import settings_not_yet
 from incident.settings import read_settings
 from probes.files.lint import lint
 from probes.files.mistakes import Mistake
-from probes.files.references import names
+from probes.files.references import Reference, check_references, names
 from probes.files.workspace import SETTINGS, Workspace
 from probes.files.yamlfile import Document, load
 from runbooks.library import Library
@@ -36,6 +36,9 @@ def check_workspace(folder: Path, variables: Mapping[str, str] | None = None) ->
         mistakes += [*lint(document), *settings_not_yet(document)]
     journeys, wrong = workspace.journeys()
     mistakes += wrong
+    if document is not None:
+        known = [*_journey_names(workspace.files("probes", ".yaml", ".yml"))]
+        mistakes += check_references(document, [Reference(("maintenance", "*", "journeys", "*"), "journey", known)])
     library = Library(folder)
     mistakes += library.mistakes
     drills, wrong = load_drills(workspace, _surroundings(workspace, document, library))

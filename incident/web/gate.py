@@ -44,7 +44,18 @@ _TOKEN = Rule(Access.TOKEN)
 _INTAKE = Rule(Access.INTAKE, 4096 * KIB)
 _KEYED = Rule(Access.KEYED, 512 * KIB)
 _EXACT = dict.fromkeys(
-    ("/", "/zh", "/zh/", "/logo", "/favicon.ico", "/api/v2/summary.json", "/-/healthy", "/-/ready"), Rule(Access.PUBLIC)
+    (
+        "/",
+        "/zh",
+        "/zh/",
+        "/logo",
+        "/favicon.ico",
+        "/api/v2/summary.json",
+        "/api/v2/scheduled-maintenances.json",
+        "/-/healthy",
+        "/-/ready",
+    ),
+    Rule(Access.PUBLIC),
 ) | {
     "/api/v1/results": Rule(Access.TOKEN, 16_384 * KIB),
     "/probe": Rule(Access.SCRAPE),

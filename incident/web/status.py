@@ -19,16 +19,17 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from incident.core.model import Incident
+from incident.core.policy import maintenance_of
 from incident.desk import Desk
 from incident.settings import Settings
-from incident.web import public
+from incident.web import announced, public
 from incident.web.public import Board, Notice
 from incident.web.summary import summary
 from incident.web.words import HTML_LANG, WORDS
 
 TEMPLATES = Path(__file__).parent / "templates"
 LOOK_BACK = 300  # incidents looked at for those that were resolved lately
-PAGES = ("en", "zh", "json")
+PAGES = ("en", "zh", "json", "maintenance")
 LOGO_TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
 LARGEST_LOGO = 512 * 1024
 COMMON = {
@@ -82,6 +83,7 @@ class StatusPage:
             Route("/zh", _to_chinese, methods=["GET"]),
             Route("/zh/", self.page("zh"), methods=["GET"]),
             Route("/api/v2/summary.json", self.page("json"), methods=["GET"]),
+            Route("/api/v2/scheduled-maintenances.json", self.page("maintenance"), methods=["GET"]),
             Route("/incidents/{number}", _to_its_place, methods=["GET"]),
             Route("/logo", self.get_logo, methods=["GET"]),
             Route("/favicon.ico", _no_icon, methods=["GET"]),
@@ -113,8 +115,10 @@ class StatusPage:
             if self._stale():
                 change, now = self.desk.changes, self.clock()
                 board = await self.board(now)
-                self._rendered = {page: self._render(page, board) for page in PAGES}
+                self._rendered = {page: self._render(page, board, now) for page in PAGES}
                 self._change, self._valid_until = change, board.valid_until
+                if (edge := announced.edge(maintenance_of(self.settings), now)) is not None:
+                    self._valid_until = min(self._valid_until, edge)
             return self._rendered[kind]
 
     def _stale(self) -> bool:
@@ -139,11 +143,24 @@ class StatusPage:
         spoken = public.notice(incident, await self.desk.timeline(incident.number))
         return spoken or public.automatic_notice(incident, self.settings.status_page.automatic)
 
-    def _render(self, kind: str, board: Board) -> Rendered:
+    def _data(self, board: Board, now: datetime) -> dict[str, Any]:
         shop, page = self.settings.shop, self.settings.status_page
-        if kind == "json":
-            url = page.public_url or self.desk.base_url
-            document = summary(board, page.title or shop.name, url, shop.time_zone, self.started_at)
+        public_services = [name for name, service in self.settings.services.items() if service.public]
+        return summary(
+            board,
+            page.title or shop.name,
+            url=page.public_url or self.desk.base_url,
+            time_zone=shop.time_zone,
+            started_at=self.started_at,
+            now=now,
+            planned=announced.announced(maintenance_of(self.settings), public_services, now),
+        )
+
+    def _render(self, kind: str, board: Board, now: datetime) -> Rendered:
+        if kind in ("json", "maintenance"):
+            document = self._data(board, now)
+            if kind == "maintenance":
+                document = {name: document[name] for name in ("page", "scheduled_maintenances")}
             body = json.dumps(document, ensure_ascii=False).encode()
             same = body
         else:
@@ -204,7 +221,7 @@ def _css() -> str:
 
 def _headers(kind: str) -> dict[str, str]:
     shared = {**COMMON, "Cache-Control": "public, max-age=10", "Vary": "Accept-Encoding"}
-    if kind == "json":
+    if kind in ("json", "maintenance"):
         # Public data, meant to be read by other pages too.
         return {**shared, "Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}
     digest = base64.b64encode(sha256(_css().encode()).digest()).decode()

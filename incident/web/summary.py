@@ -1,10 +1,12 @@
 """The page as data, in the shape that statuspage.io has made usual (`/api/v2/summary.json`)."""
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+from incident.web.announced import Announced, announcement
 from incident.web.public import Board, Component, Notice, Update
 from incident.web.words import ENGLISH, WORDS
 
@@ -17,8 +19,17 @@ _DESCRIPTIONS = {
 _IMPACTS = {"SEV1": "critical", "SEV2": "major", "SEV3": "minor", "SEV4": "minor"}
 
 
-def summary(board: Board, name: str, url: str, time_zone: str, started_at: datetime) -> dict[str, Any]:
-    """`started_at`: when this page began; components that nothing happened to say so."""
+def summary(
+    board: Board,
+    name: str,
+    *,
+    url: str,
+    time_zone: str,
+    started_at: datetime,
+    now: datetime,
+    planned: Sequence[Announced] = (),
+) -> dict[str, Any]:
+    """`started_at`: when this page began; components that nothing happened to say so. `planned`: maintenance."""
     page = _id(name)
     changed = [notice.changed_at for notice in (*board.open, *board.recent)]
     components = _components(board, page, started_at)
@@ -34,7 +45,18 @@ def summary(board: Board, name: str, url: str, time_zone: str, started_at: datet
         "status": {"indicator": board.indicator, "description": _DESCRIPTIONS[board.indicator]},
         "components": components,
         "incidents": [_incident(notice, page, url, by_name) for notice in board.open],
-        "scheduled_maintenances": [],
+        "scheduled_maintenances": [
+            announcement(
+                one,
+                number=_id(f"{page}/maintenance/{one.name}/{_at(one.starts_at)}"),
+                page=page,
+                url=url,
+                now=now,
+                started_at=started_at,
+                components=_of(one.services, by_name),
+            )
+            for one in planned
+        ],
     }
     for component in components:
         component.pop("name_key", None)
@@ -94,12 +116,16 @@ def _incident(notice: Notice, page: str, url: str, components: dict[str, dict[st
         "started_at": _at(notice.opened_at),
         "page_id": page,
         "incident_updates": [_update(update, incident_id, notice.number) for update in notice.updates],
-        "components": [
-            {key: value for key, value in components[name].items() if key != "name_key"}
-            for name in notice.services
-            if name in components
-        ],
+        "components": _of(notice.services, components),
     }
+
+
+def _of(services: Iterable[str], components: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {key: value for key, value in components[name].items() if key != "name_key"}
+        for name in services
+        if name in components
+    ]
 
 
 def _update(update: Update, incident_id: str, number: int) -> dict[str, Any]:
