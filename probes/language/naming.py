@@ -29,8 +29,20 @@ def wrong_names(journey: "Journey") -> Iterator[Wrong]:
         yield from _check(("headers", name), value.required - later, known, later)  # sent once they are known
     for list_name, steps in (("steps", journey.steps), ("cleanup", journey.cleanup)):
         for index, step in enumerate(steps):
+            yield from _check_name((list_name, index), step, fixed_names(journey))
             yield from _check_step((list_name, index), step, known, later)
             known.update(step.save)
+
+
+def fixed_names(journey: "Journey") -> set[str]:
+    """The names that mean the same in every run of a journey, but for the account."""
+    return {"vars", *journey.vars} | ({"account"} if journey.accounts else set())
+
+
+def _check_name(loc: Loc, step: "Step", fixed: set[str]) -> Iterator[Wrong]:
+    if step.named is not None and not step.named.names <= fixed:
+        problem = "a step's name is what its history is kept under: it may use vars and account, and stays as it is"
+        yield Wrong(problem, at=(*loc, "name"))
 
 
 def _check_step(loc: Loc, step: "Step", known: set[str], later: set[str]) -> Iterator[Wrong]:

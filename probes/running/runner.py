@@ -8,10 +8,13 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from probes.language.journey import Account, Journey
 from probes.language.kinds import Step as StepModel
+from probes.language.naming import fixed_names
+from probes.language.templates import TemplateFailed
 from probes.result import Certificate, Outcome, Result, Step
 from probes.running.accounts import Lease
 from probes.running.cleaning import clean_up
@@ -105,6 +108,22 @@ async def _walk(run: Run, result: Result) -> None:
     result.held_back, result.retry_after_s = run.held_back, run.asked if result.failed else None
     if run.journey.cleanup and (run.answered or any(entry.open for entry in run.made)):
         result.cleanup = await clean_up(run)
+    _name(run, result.steps, run.journey.steps)
+    _name(run, result.cleanup, run.journey.cleanup)
+
+
+def _name(run: Run, steps: Sequence[Step], models: Sequence[StepModel]) -> None:
+    """Steps whose name is a template get it as it reads with `vars` and the account; others keep what the file says.
+
+    There are no `steps` where cleanup had nothing to do."""
+    fixed = fixed_names(run.journey)
+    for step, model in zip(steps, models, strict=False):
+        if model.named is None or not model.named.names <= fixed:
+            continue
+        account = run.account.values() if run.account is not None else {}
+        seen = {**run.values["vars"], "vars": run.values["vars"], "account": account}
+        with suppress(TemplateFailed):
+            step.name = run.masker()(model.named.text(seen))[:200] or step.name
 
 
 async def _steps(run: Run, models: Sequence[StepModel]) -> list[Step]:

@@ -8,7 +8,7 @@ from pydantic import model_validator
 from probes.files.mistakes import Wrong
 from probes.language.kinds import check, dns, http, promql, sql, submit, tcp, tls
 from probes.language.kinds.base import COMMON, CommonKeys, Kind
-from probes.language.templates import Template
+from probes.language.templates import Template, compile_template
 
 KINDS: tuple[Kind, ...] = (
     http.KIND,
@@ -39,6 +39,8 @@ class Step(
 
     @model_validator(mode="after")
     def _validate(self) -> Self:
+        if self.named is not None and "{%" in self.named.source:
+            raise Wrong("the name of a step is a text with {{ … }} in it at most", at=("name",))
         verbs = [verb for verb in _BY_VERB if verb in self.keys_given]
         if not verbs:
             raise Wrong(f"a step needs something to do: one of {', '.join(_BY_VERB)}")
@@ -86,7 +88,13 @@ class Step(
         return _BY_VERB[self.verb].name
 
     @cached_property
+    def named(self) -> Template | None:
+        """The name that the file gives it, where that is a template. Raises ValueError with a text for the user."""
+        return compile_template(self.title) if self.title is not None and "{{" in self.title else None
+
+    @cached_property
     def name(self) -> str:
+        """What its records are kept under; a template in it is rendered once the run has ended."""
         return self.title or _BY_VERB[self.verb].name_of(self)[:200]
 
     @cached_property

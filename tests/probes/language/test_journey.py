@@ -177,6 +177,14 @@ def test_names_that_nothing_sets_are_found() -> None:
     assert "no accounts" in wrongs[2][1]
 
 
+def test_a_name_that_changes_with_every_run_is_warned_about() -> None:
+    named = [
+        {"name": name, "get": "/"} for name in ("sku {{ vars.sku }}", "{{ sku }}", "{{ run_id }}", "{{ account.user }}")
+    ]
+    found = journey(*named, vars={"sku": "B-1"})
+    assert [wrong.at for wrong in wrong_names(found)] == [("steps", 2, "name"), ("steps", 3, "name")]
+
+
 def samples() -> list[str]:
     return re.findall(r"^```yaml\n(.*?)^```", DOCS, re.S | re.M)
 

@@ -463,3 +463,16 @@ async def test_a_trace_is_told_of_every_exchange(shop: Shop, context: RunContext
     journey = shop.journey({"get": "/", "follow": True})
     await run_journey(journey, context, trace=lambda hop: hops.append((hop.url, hop.status)))
     assert hops == [(f"{shop.url}/", 302), (f"{shop.url}/next", 200)]
+
+
+async def test_the_name_of_a_step_reads_with_vars_and_account_and_hides_the_password(
+    shop: Shop, context: RunContext
+) -> None:
+    shop.pages["/"] = lambda _: Reply("hello")
+    names = ("buy {{ sku }} as {{ account.user }}", "with {{ account.password }}", "run {{ run_id }}", "{{ 1 / 0 }}")
+    steps = [{"name": name, "get": "/"} for name in names]
+    accounts = [{"user": "ada", "password": "pass-word-1"}]
+    result = await run(shop, context, *steps, vars={"sku": "BOOK-1"}, accounts=accounts)
+    assert [step.name for step in result.steps] == [
+        "buy BOOK-1 as ada", "with ${ACCOUNT_PASSWORD}", "run {{ run_id }}", "{{ 1 / 0 }}"
+    ]  # fmt: skip
