@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from incident.errors import IncidentError, Refused, StoreFull, StoreUnavailable
 from incident.store.health import Health
@@ -16,6 +16,7 @@ T = TypeVar("T")
 _MOST = 256  # jobs in one transaction
 _TIMES = 4  # that a transaction is tried which lost against another one
 _LOST = frozenset({"40001", "40P01"})  # SQLSTATE: serialisation failure, deadlock
+_OWN = (DataError, IntegrityError, ProgrammingError)  # the job's own fault, and no sign of the database's health
 _FULL = ("database or disk is full", "disk i/o error", "no space left", "could not extend file")
 
 
@@ -28,7 +29,7 @@ def translated(error: DBAPIError) -> IncidentError:
         words = str(cause.orig if isinstance(cause, DBAPIError) else cause)
         if any(sign in words.lower() for sign in _FULL):
             return StoreFull(f"the database's disk has no room: {words}")
-    if isinstance(error, DataError):  # a number too large, a text too long
+    if isinstance(error, DataError | IntegrityError):  # a number too large, a text too long
         return Refused(f"the database cannot hold this: {_first_line(error)}")
     return StoreUnavailable(f"the database does not work: {_first_line(error)}")
 
@@ -104,11 +105,11 @@ class Writer:
         try:
             self._transact(group)
         except DBAPIError as failed:
-            error = translated(failed)
+            error = told = translated(failed)
+            if not isinstance(failed, _OWN):
+                self._health.failed(told)
         except Exception as failed:  # noqa: BLE001 - handed to those who wait; the thread must live on
             error = failed
-        if isinstance(error, StoreFull | StoreUnavailable):
-            self._health.failed(error)
         for job in group:
             job.settle(error)
         if error is None and self._health.worth_trying():
@@ -121,8 +122,7 @@ class Writer:
             try:
                 with self._engine.begin() as connection:
                     begun = True
-                    for job in group:
-                        _attempt(job, connection)
+                    _run(group, connection)
                 return
             except DBAPIError as failed:
                 stale = failed.connection_invalidated and not begun  # the server was started anew meanwhile
@@ -141,15 +141,24 @@ class Writer:
             self._health.well()
 
 
+def _run(group: list[_Job], connection: Connection) -> None:
+    if len(group) == 1:  # alone, it needs no savepoint: if it fails, there is nothing else to keep
+        [job] = group
+        job.value = job.run(connection)
+        return
+    for job in group:
+        _attempt(job, connection)
+
+
 def _attempt(job: _Job, connection: Connection) -> None:
     """Runs one job in a savepoint. Where the database itself fails, the group ends: SQLite may have rolled back."""
     job.error = None
     try:
         with connection.begin_nested():
             job.value = job.run(connection)
-    except DataError as error:  # this job's own; the savepoint has kept the others
-        job.error = translated(error)
-    except DBAPIError:
-        raise
+    except DBAPIError as error:
+        if error.connection_invalidated or not isinstance(error, _OWN):
+            raise
+        job.error = translated(error)  # the savepoint has kept the others
     except Exception as error:  # noqa: BLE001 - it belongs to whoever handed the job in
         job.error = error

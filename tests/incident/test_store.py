@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select, text
 
 from incident.core.folding import Draft
 from incident.desk import Desk
-from incident.errors import Conflict, Refused, StoreFull, StoreUnavailable
+from incident.errors import Conflict, NotFound, Refused, StoreFull, StoreUnavailable
 from incident.settings import Settings
 from incident.store import incidents as incident_store
 from incident.store.database import Database
@@ -86,6 +86,45 @@ async def test_jobs_that_wait_together_share_a_commit_and_one_that_fails_loses_o
     assert isinstance(done[2], Refused)
     assert await database.read(channels) == ["a", "b"]
     assert len(set(commits)) == 1
+
+
+async def test_a_row_that_cannot_be_is_its_own_jobs_fault_and_no_trouble_of_the_database(database: Database) -> None:
+    def job(name: str | None, number: int = 1) -> Callable[[Connection], None]:
+        row: dict[str, object] = {"channel": name, "incident": number, "data": {}}
+        return lambda connection: connection.execute(insert(channel_refs).values(row)).close()
+
+    done = await asyncio.gather(
+        database.write(job("a")), database.write(job(None)), database.write(job("b")), return_exceptions=True
+    )
+    assert [type(one) for one in done] == [type(None), Refused, type(None)]
+    with pytest.raises(Refused, match="cannot hold this"):
+        await database.write(job("a"))
+    assert await database.read(channels) == ["a", "b"]
+    assert database.trouble is None
+
+
+async def test_text_that_postgresql_cannot_hold_is_stored_with_a_mark_in_its_place(desk: Desk) -> None:
+    await desk.perform("open", None, RESPONDER, {"title": "One"})
+    words = "a\x00b\ud800c"
+
+    def job(connection: Connection) -> None:
+        connection.execute(insert(channel_refs).values({"channel": words, "incident": 1, "data": {"said": words}}))
+
+    if desk.database.sole:
+        words = "a\x00b"
+    await desk.database.write(job)
+    [kept] = await desk.database.read(channels)
+    assert kept == ("a\x00b" if desk.database.sole else "a\ufffdb?c")
+
+
+async def test_a_number_that_no_incident_can_have_is_simply_not_found(desk: Desk) -> None:
+    for number in (2**31, 2**70):
+        with pytest.raises(NotFound):
+            await desk.incident(number)
+        with pytest.raises(NotFound):
+            await desk.timeline(number)
+        with pytest.raises(NotFound):
+            await desk.perform("note", number, RESPONDER, {"text": "x"})
 
 
 async def test_two_who_append_the_same_event_are_told_apart(database: Database) -> None:
