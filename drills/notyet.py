@@ -9,8 +9,6 @@ from probes.files.yamlfile import Document
 ONCE: dict[Loc, str] = {  # the place in shopwatch.yaml, and what happens instead
     ("schedules",): "nobody is found through them",
     ("escalations",): "pages go to the route's channels, once",
-    ("limits", "mutates"): "journeys go as deep as they say",
-    ("limits", "max_leftovers"): "leftovers are kept in the ledger, and not counted",
     ("environments",): "drills run against the practice shop only",
 }
 EACH: dict[Loc, str] = {
