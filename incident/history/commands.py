@@ -103,7 +103,9 @@ def _failures(results: list[dict[str, Any]]) -> None:
     click.echo()
     rows = []
     for result in results:
-        bad = next((step for word in ("down", "degraded") for step in result["steps"] if step["outcome"] == word), {})
+        bad: dict[str, Any] = next(
+            (step for word in ("down", "degraded") for step in result["steps"] if step["outcome"] == word), {}
+        )
         rows.append(
             (
                 local_time(result["started_at"]),
