@@ -15,7 +15,7 @@ from statistics import median
 
 import trustme
 
-from tests.bench import peer
+from tests.bench import detection, peer
 from tests.bench.shops import target
 
 AT_ONCE = 50
@@ -66,6 +66,8 @@ def compare(measure: Measure, url: str, ca: Path, other: peer.Peer | None, round
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["detection"]:
+        return detection.main(sys.argv[2:])
     rounds = int(sys.argv[1]) if sys.argv[1:] else 5
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shopwatch-bench-")))
