@@ -5,7 +5,7 @@ import sys
 from contextlib import ExitStack
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -68,14 +68,17 @@ def complete_name(context: click.Context, parameter: click.Parameter, incomplete
 
 @probe.command()
 @click.argument("name", metavar="NAME", shell_complete=complete_name)
-@click.option("--trace", is_flag=True, help="Show every exchange over the network, phase by phase.")
+@click.option(
+    "--trace", is_flag=True, help="Show every exchange, phase by phase, and the answer that a step failed on."
+)
+@click.option("--watch", "watching", is_flag=True, help="Run it again each time that a file has changed, until Ctrl-C.")
 @click.option(
     "--mutates",
     type=click.Choice(["none", "cart", "authorize", "order"]),
     help="Write no deeper into the shop than this; `limits.mutates` may allow still less.",
 )
 @json_option
-def run(name: str, trace: bool, mutates: "Mutates | None", as_json: bool) -> None:
+def run(name: str, trace: bool, watching: bool, mutates: "Mutates | None", as_json: bool) -> None:
     """Run one journey now, without a daemon. NAME may also be a file: FILE.yaml, or FILE.yaml#NAME.
 
     Exit code 0: up. 1: down or degraded. 2: the workspace or the journey has mistakes. 4: no such journey.
@@ -83,22 +86,19 @@ def run(name: str, trace: bool, mutates: "Mutates | None", as_json: bool) -> Non
     \b
     Example:
       shopwatch -w myshop probe run checkout
-      shopwatch probe run ./new-journey.yaml --trace
+      shopwatch probe run ./new-journey.yaml --trace --watch
     """
-    import asyncio
-
-    from probes.language.levels import lower
     from probes.screen import print_result, result_json
 
-    hops: list[Hop] = []
-    with ExitStack() as stack:
-        journey, state, environment, limit = _find(name, stack)
-        depth = lower(mutates, limit) if mutates else limit
-        result = asyncio.run(_run(journey, state, environment, hops, depth))
+    if watching and as_json:
+        fail("--json is one document, and --watch goes on", USAGE)
+    if watching:
+        _watch(name, trace, mutates)
+    result, hops = _once(name, trace, mutates)
     if as_json:
         emit_json(result_json(result, hops if trace else None))
     else:
-        print_result(result, hops if trace else [])
+        print_result(result, hops)
     sys.exit(0 if result.outcome == "up" else NOT_WELL)
 
 
@@ -127,15 +127,50 @@ probe.add_command(import_)
 probe.add_command(example)
 
 
+def _once(name: str, trace: bool, mutates: "Mutates | None") -> "tuple[Result, list[Hop]]":
+    """The hops are there where the run is traced."""
+    import asyncio
+
+    from probes.language.levels import lower
+
+    hops: list[Hop] = []
+    with ExitStack() as stack:
+        journey, state, environment, limit = _find(name, stack)
+        depth = lower(mutates, limit) if mutates else limit
+        result = asyncio.run(_run(journey, state, environment, hops if trace else None, depth))
+    return result, hops
+
+
+def _watch(name: str, trace: bool, mutates: "Mutates | None") -> NoReturn:
+    from probes.screen import print_result
+    from probes.watch_command import watch
+
+    def once() -> "Result | None":
+        try:
+            result, hops = _once(name, trace, mutates)
+        except click.ClickException as mistake:  # in a file: it may be mended
+            mistake.show()
+            return None
+        print_result(result, hops)
+        return result
+
+    path = Path(name.partition("#")[0])
+    try:
+        watch(once, workspace_dir(), [path] if path.suffix in (".yaml", ".yml") else [])
+    except KeyboardInterrupt:
+        click.echo(err=True)
+        sys.exit(0)
+
+
 async def _run(
-    journey: "Journey", state: Path, environment: "Environment", hops: "list[Hop]", mutates: "Mutates"
+    journey: "Journey", state: Path, environment: "Environment", hops: "list[Hop] | None", mutates: "Mutates"
 ) -> "Result":
     from probes.running.context import RunContext
     from probes.running.runner import run_journey
 
     context = RunContext(state, environment, mutates=mutates)
     try:
-        return await run_journey(journey, context, trace=hops.append)
+        return await run_journey(journey, context, trace=None if hops is None else hops.append)
     finally:
         await context.aclose()
 
