@@ -149,6 +149,10 @@ class Desk:
     ) -> int:
         return tell_of_silence(connection, silence, what, actor=actor, now=now, telling=self._telling())
 
+    def was_away(self, until: datetime) -> None:
+        """Nothing could be heard until then, as before a start: a silence in that time was ours."""
+        self._listening_since = until
+
     @property
     def listening_since(self) -> datetime:
         """Since when this process takes alerts in."""

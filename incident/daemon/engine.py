@@ -35,6 +35,7 @@ log = structlog.get_logger("incident.daemon.engine")
 
 _AT_ONCE = 1000  # alerts decided on in one transaction
 _GAP = 0.2  # seconds between cycles at the least: a storm becomes a few events, and the first alert waits for nothing
+_AWAY = timedelta(seconds=30)  # between two cycles: the machine slept, or its clock was set; nobody could be heard
 _IDLE = 1.0  # seconds between cycles at the most: whatever the clock does, nothing due waits longer
 
 
@@ -135,11 +136,16 @@ def _time(connection: Connection, now: datetime, policy: Policy, telling: Tellin
 
 async def run(desk: "Desk") -> None:
     """Cycles for ever: when something came in, and when the next thing is due."""
+    last = desk.now()
     while True:
         desk.wake.clear()
         wait = _IDLE
         try:
             now = desk.now()
+            if now - last > _AWAY:
+                log.warning("away for a while", seconds=round((now - last).total_seconds()))
+                desk.was_away(now)
+            last = now
             due = await desk.cycle(now)
             if due is not None:
                 wait = max(0.0, min(wait, (due - now) / timedelta(seconds=1)))
