@@ -49,6 +49,9 @@ class _Builder:
     def draft(self, name: str, source: str, services: Sequence[str]) -> Draft:
         for at, exchange in enumerate(self.exchanges):
             self._step(at, exchange)
+        for step in self.steps:  # a secret may have stood in an earlier step before it was known for one
+            step.what, step.expect = _literals(step.what, self.values), _literals(step.expect, self.values)
+            step.name = _literals(step.name, self.values)
         self._tell_names_apart()
         accounts = self._accounts()
         return Draft(
@@ -261,7 +264,9 @@ def _parts(path: str) -> list[tuple[str, str]]:
 def _literals(value: Any, values: Values) -> Any:
     if isinstance(value, dict):
         return {key: _literals(inner, values) for key, inner in value.items()}
-    return values.literal(value) if isinstance(value, str) and value != "present" else value
+    if isinstance(value, list):
+        return [_literals(inner, values) for inner in value]
+    return values.literal(value) if isinstance(value, str) and not isinstance(value, Made) else value
 
 
 def depth(exchanges: Iterable[Exchange]) -> str:

@@ -78,7 +78,7 @@ def import_har(file: Path, hosts: tuple[str, ...], name: str | None, service: st
 def _given(command: tuple[str, ...]) -> tuple[str, str]:
     """The text, and what to call it."""
     if not command or command == ("-",):
-        return click.get_text_stream("stdin", errors="replace").read(8 << 20), "curl commands"
+        return sys.stdin.read(8 << 20), "curl commands"
     if len(command) == 1:
         path = Path(command[0])
         if "\n" not in command[0] and len(command[0]) < 255 and path.is_file():

@@ -105,7 +105,7 @@ def worth_saving(use: Use, source: Source) -> bool:
     value = use.value
     if value != source.value or not value.strip() or len(value) > 4096:
         return False
-    if looks_made(value):
+    if looks_made(value) or (len(value) >= 8 and use.name.lower() == source.name.lower() and not value.isalpha()):
         return True
     if use.in_path or _TOKEN.search(use.name):
         return len(value) >= 2 and bool(_SPEAKING.search(source.name))
@@ -120,7 +120,8 @@ def looks_made(value: str) -> bool:
         return True
     if " " in value or "@" in value or len(value) < 8:
         return False
-    switches = len(re.findall(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", value))
+    plain = re.sub("[^A-Za-z0-9]", "", value)
+    switches = len(re.findall(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])", plain))
     return value.isdecimal() or switches >= 2 or ("=" in value and switches >= 1)
 
 
