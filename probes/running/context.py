@@ -20,7 +20,7 @@ from probes.running.claims import Claims
 from probes.running.ledger import Ledger
 from probes.running.reading.readers import Readers
 
-SQLITE_AT_ONCE = 4  # processes; a query that waits for its turn waits within its own time
+SQLITE_AT_ONCE = 8  # processes; a query that waits for its turn waits within its own time
 RUN_KEY = "${SHOPWATCH_RUN_KEY:-}"
 
 

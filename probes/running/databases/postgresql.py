@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Connection = AsyncConnection[tuple[Any, ...]]
 
+_LAST_WORDS_S = 0.1  # for what was hung up on to end
 _SPARE_S = 0.1  # the server gives up so much before we do, and says so itself
 _LIMITS = (
     "SET TRANSACTION READ ONLY",
@@ -82,10 +83,7 @@ class _Asked:
             done, _ = await asyncio.wait([asking], timeout=max(0.0, self._deadline - self._loop.time()))
         finally:
             if not asking.done():
-                self._hang_up()
-                asking.cancel()
-                with suppress(asyncio.CancelledError, Exception):
-                    await asking
+                await self._give_up(asking)
         if not done:
             missing = "the query had no result" if self.connected else "no connection to the database"
             raise TransportError(Reason.TIMEOUT, f"{missing} in time")
@@ -115,9 +113,10 @@ class _Asked:
 
         started = self._loop.time()
         left = max(1, round(self._deadline - started))
+        each = max(2, left // max(1, str(self._options.get("hostaddr", "")).count(",") + 1))  # of several addresses
         given = {"gssencmode": "disable", "application_name": "shopwatch", **self._options}
         try:
-            self._connection = await AsyncConnection.connect(**{**given, "connect_timeout": max(2, left)})
+            self._connection = await AsyncConnection.connect(**{**given, "connect_timeout": each})
         finally:
             self._run.session.spent["connect"] = self._loop.time() - started
         asked_at = self._loop.time()
@@ -137,6 +136,17 @@ class _Asked:
             await cursor.execute(self._statement.strip().rstrip(";").encode())
             row = await cursor.fetchone()
         return Measured(MISSING if row is None else plain(row[0]))
+
+    async def _give_up(self, asking: "asyncio.Future[Measured]") -> None:
+        """Once it is connected, cancelling would make the library ask the server for leave, and wait for its answer:
+        without a line it ends by itself."""
+        if self._connection is not None:
+            self._hang_up()
+            await asyncio.wait([asking], timeout=_LAST_WORDS_S)
+        asking.cancel()
+        await asyncio.wait([asking], timeout=_LAST_WORDS_S)
+        if asking.done() and not asking.cancelled():
+            asking.exception()  # is known: it was hung up on
 
     def _hang_up(self) -> None:
         if self._connection is None or self._connection.closed:

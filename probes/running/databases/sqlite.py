@@ -30,12 +30,15 @@ async def ask(step: Step, run: Run, url: str, statement: str, deadline: float) -
     path = _path(url, run.journey.file.parent)
     run.command = ["sqlite3", "-readonly", str(path), statement]
     loop = asyncio.get_running_loop()
-    started = loop.time()
+    started, its_turn = loop.time(), False
     try:
         async with asyncio.timeout_at(deadline):
             async with run.context.sqlite_turns:
+                its_turn = True
                 answer = await _in_a_process(path, statement, max(0.05, deadline - loop.time()))
     except TimeoutError:
+        if not its_turn:
+            raise Failed(Reason.PROBER, "a turn to ask SQLite", "other queries took all of the time") from None
         raise TransportError(Reason.TIMEOUT, f"{path.name}: the query had no result in time") from None
     finally:
         run.session.spent["processing"] = loop.time() - started

@@ -323,6 +323,44 @@ async def test_a_database_that_hangs_is_left_in_time_and_its_password_is_nowhere
     await context.aclose()
 
 
+@pytest.mark.needs("postgresql")
+async def test_a_database_that_hangs_in_the_middle_of_a_query_is_hung_up_on(
+    context: RunContext, server_url: str
+) -> None:
+    folder = server_url.partition("host=")[2]
+    stuck = asyncio.Event()
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_unix_connection(f"{folder}/.s.PGSQL.5432")
+
+        async def answers() -> None:
+            while not stuck.is_set() and (data := await there.read(65536)):
+                writer.write(data)
+
+        answering = asyncio.create_task(answers())
+        while data := await reader.read(65536):
+            if b"pg_sleep" in data:
+                stuck.set()  # from now on nothing is passed on, to either side
+            elif not stuck.is_set():
+                back.write(data)
+        back.close()
+        await answering
+
+    async with serving(relay) as port:
+        url = f"postgresql://shopwatch@127.0.0.1:{port}/shop1"
+        await up(context, {"sql": "select 1", "url": url})
+        step = {"sql": "select pg_sleep(1)", "url": url, "timeout": "300ms"}
+        failed = await failing(context, step)
+    assert (failed.reason, failed.seen) == (Reason.TIMEOUT, "the query had no result in time")
+    assert failed.duration_s < 0.8
+
+
+async def test_a_query_that_never_got_its_turn_blames_the_prober(context: RunContext, shop_file: str) -> None:
+    context.sqlite_turns = asyncio.Semaphore(0)
+    failed = await failing(context, {"sql": "select 1", "url": shop_file, "timeout": "100ms"})
+    assert failed.reason is Reason.PROBER
+
+
 async def test_a_database_that_is_not_there_is_connect(context: RunContext) -> None:
     failed = await failing(context, {"sql": "select 1", "url": "postgresql://reader@localhost:1/shop"})
     assert (failed.reason, "refused" in (failed.seen or "")) == (Reason.CONNECT, True)
