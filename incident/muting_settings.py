@@ -1,6 +1,6 @@
 """What shopwatch.yaml says of keeping quiet: `inhibit` and `maintenance`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
@@ -80,4 +80,6 @@ class MaintenanceWindow(Strict):
 
 
 def _zoned(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=zone)
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)

@@ -45,13 +45,14 @@ def read_silence(body: bytes, now: datetime, default_zone: str) -> Wanted:
         raise _unreadable(f"{type(item).__name__} is not an object")
     _whole(item)
     given = item.get("annotations") or {}
+    _unicode([item["comment"], item["createdBy"], *given, *given.values()])
     recurrence, until = _recurrence(given, default_zone)
     return Wanted(
         matchers=_matchers(item["matchers"]),
         starts_at=_instant(item, "startsAt") or now,
         ends_at=_instant(item, "endsAt") or _ZERO,
-        created_by=item["createdBy"],
-        comment=item["comment"],
+        created_by=item["createdBy"].replace("\x00", ""),
+        comment=item["comment"].replace("\x00", ""),
         annotations={name: text for name, text in given.items() if name not in (CRON, FOR, ZONE, UNTIL)},
         recurrence=recurrence,
         until=until,
@@ -77,6 +78,13 @@ def _whole(item: Mapping[str, Any]) -> None:
 
 
 TOO_FEW = 612  # go-openapi's code of an array that is too short
+
+
+def _unicode(texts: list[str]) -> None:
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        raise Refused("invalid silence: it holds text that is not Unicode (a lone surrogate)") from None
 
 
 def _instant(item: Mapping[str, Any], key: str) -> datetime | None:
