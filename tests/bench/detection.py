@@ -76,7 +76,7 @@ def shop() -> Iterator[Shop]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             told = state.told[self.path.rpartition("/")[2]]
             for name in list(state.broken):
-                if f"{name}." in body:
+                if f'"{name}"' in body:
                     told.setdefault(name, at)
             self._answer(200)
 
@@ -105,7 +105,7 @@ def _pages(count: int) -> list[str]:
 
 def write_ours(folder: Path, url: str, mode: Mode, pages: list[str]) -> None:
     (folder / "probes").mkdir(parents=True)
-    services = "".join(f"  {page}: {{title: Page {page}.}}\n" for page in pages)
+    services = "".join(f"  {page}: {{title: Page {page}}}\n" for page in pages)
     (folder / "shopwatch.yaml").write_text(
         f"shop: {{name: Bench}}\nservices:\n{services}channels:\n  hook: {{webhook: {url}/told/ours}}\n"
         "routes: [{channels: [hook]}]\n"
@@ -124,7 +124,7 @@ def theirs(folder: Path, url: str, mode: Mode, pages: list[str]) -> Iterator[Non
     route = {"receiver": "hook", "group_by": ["instance"], "group_wait": mode.group_wait, "group_interval": "5m"}
     receiver = {"name": "hook", "webhook_configs": [{"url": f"{url}/told/theirs"}]}
     (folder / "alertmanager.yml").write_text(json.dumps({"route": route, "receivers": [receiver]}))
-    rule = {"alert": "Down", "expr": "probe_success == 0", "annotations": {"summary": "{{ $labels.page }}."}}
+    rule = {"alert": "Down", "expr": "probe_success == 0", "annotations": {"summary": "{{ $labels.page }}"}}
     (folder / "rules.yml").write_text(json.dumps({"groups": [{"name": "shop", "rules": [rule]}]}))
     scrape: dict[str, Any] = {
         "job_name": "shop",
