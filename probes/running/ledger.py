@@ -42,7 +42,7 @@ class Entry:
 
     `value`: for people, secrets masked. `saved`: what cleanup's templates name; `kept`: the names of those values that
     have secrets in them, and are in the run's claim instead. `attempts`: how often cleanup has tried. `detail`: the
-    last trouble.
+    last trouble. `answered`: the shop is done with the request, whatever came of it.
     """
 
     id: str
@@ -59,6 +59,7 @@ class Entry:
     attempts: int = 0
     due: str | None = None
     kept: tuple[str, ...] = ()
+    answered: bool = False
 
     @property
     def open(self) -> bool:

@@ -63,7 +63,7 @@ def after(
     attempts = entry.attempts + 1
     why = trouble(own, steps)
     sure = entry.began + SETTLING
-    if why is None and (entry.state not in UNSURE or began >= sure):
+    if why is None and (entry.state not in UNSURE or entry.answered or began >= sure):
         return "undone", {"attempts": attempts, "detail": None, "due": None}
     if why is None:
         detail = "its answer never came: looked once, and will look again when the shop must be done with it"

@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -71,6 +72,7 @@ def _settle(model: StepModel, run: Run, step: Step, entry: Entry, error: BaseExc
     if state == "unknown" and value is not None and step.status is not None and step.status < 400:
         state = "created"  # it came back, and something else about the answer was wrong
     try:
+        entry = replace(entry, answered=step.status is not None and step.status < 500)  # a gateway gives up first
         run.made.append(_record(run, entry, state, value, type(error).__name__))
     except (LedgerUnwritable, OSError) as unwritable:  # the intent is on disk, and it stays listed
         log.error("ledger entry %s stays an intent: %s", entry.id, unwritable)

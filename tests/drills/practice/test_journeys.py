@@ -16,6 +16,7 @@ from probes.files.secrets import Environment
 from probes.language.journey import Journey
 from probes.result import Outcome, Result
 from probes.running.context import RunContext
+from probes.running.ledger import Ledger
 from probes.running.runner import run_journey
 
 FOLDER = Path(probes.__file__).parent / "journeys"
@@ -113,6 +114,9 @@ def put(shop: Practice, name: str, value: object) -> None:
     asyncio.run(shop.switch(name, value))
 
 
+UNCLEAR = ("psp_delay", "psp_errors")  # 504 and 502: the shop may be at work on the order still
+
+
 def test_every_switch_is_told_apart() -> None:
     assert set(TOLD_APART) == set(SWITCHES)
 
@@ -122,7 +126,8 @@ def test_a_well_shop_is_up_and_nothing_is_left_in_it(shop: Practice, tmp_path: P
     assert downs(results) == []
     assert {name for name, result in results.items() if result.outcome is Outcome.UP} == set(results)
     undone = [step.outcome for result in results.values() for step in result.cleanup]
-    assert undone and set(undone) == {Outcome.UP}
+    assert set(undone) == {Outcome.UP, Outcome.SKIPPED}  # nobody has to look for an order whose number is known
+    assert Ledger(tmp_path / "ledger.jsonl").leftovers() == []
 
 
 @pytest.mark.parametrize("name", TOLD_APART)
@@ -135,3 +140,6 @@ def test_a_switch_turns_the_right_step_down_and_heals(name: str, shop: Practice,
         put(shop, name, False)
     assert downs(results) == sorted(expected, key=lambda down: down.journey)
     assert downs(run_all(shop, tmp_path)) == []
+    left = Ledger(tmp_path / "ledger.jsonl").leftovers()
+    assert all(entry.state == "unknown" and entry.next_attempt for entry in left), left  # looked for, and will be again
+    assert len(left) == (name in UNCLEAR)

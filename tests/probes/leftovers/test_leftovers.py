@@ -65,6 +65,8 @@ def test_a_request_without_an_answer_is_looked_for_again_once_the_shop_must_be_d
     assert (early[0], early[1]["due"]) == ("unknown", (NOW + SETTLING).isoformat())
     late = after(entry(unsure), ORDER, [Cleaned(ORDER)], began=NOW + SETTLING, now=NOW + 2 * SETTLING)
     assert late[0] == "undone"
+    answered = after(entry(unsure, answered=True), ORDER, [Cleaned(ORDER)], began=NOW, now=NOW)
+    assert answered[0] == "undone"
 
 
 def test_a_failed_cleanup_is_tried_again_later_and_says_why() -> None:
