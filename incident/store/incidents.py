@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from incident.core.folding import fold
 from incident.core.model import Event, Incident
+from incident.core.redaction import redacted
 from incident.errors import Conflict, NotFound
 from incident.store.sql import chunks, upsert
 from incident.store.tables import events, incidents
@@ -121,10 +122,31 @@ def _event(row: Row[Any]) -> Event:
     return Event(row.incident, row.seq, row.at, row.actor, row.kind, row.text, row.data)
 
 
+def blank(connection: Connection, number: int, seq: int) -> Event:
+    """Takes the words of one event out of the record. Returns the event as it was. Raises NotFound."""
+    mine = (events.c.incident == number, events.c.seq == seq)
+    row = connection.execute(select(events).where(*mine)).first()
+    if row is None:
+        raise NotFound(f"#{number} has no event {seq}")
+    event = _event(row)
+    left = redacted(event)
+    connection.execute(update(events).where(*mine).values(text=left.text, data=dict(left.data)))
+    return event
+
+
+def refold(connection: Connection, incident: Incident) -> Incident:
+    """The cache says this of the incident from now on."""
+    upsert(connection, incidents, [_row(incident)])
+    return incident
+
+
 def rebuild(connection: Connection) -> int:
     """Makes the cache anew from the events, one incident at a time. Returns how many there are."""
     numbers = connection.execute(select(events.c.incident).distinct().order_by(events.c.incident)).scalars().all()
-    connection.execute(delete(incidents))
+    connection.execute(delete(incidents).where(incidents.c.number.not_in(select(events.c.incident))))
     for number in numbers:
-        upsert(connection, incidents, [_row(fold(timeline(connection, number)))])
+        try:
+            upsert(connection, incidents, [_row(fold(timeline(connection, number)))])
+        except (ValueError, KeyError, TypeError) as error:  # it stays as it was, and the others are made anew
+            log.error("incident unreadable", incident=number, error=str(error))
     return len(numbers)

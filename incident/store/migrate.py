@@ -47,4 +47,8 @@ def migrate(connection: Connection) -> tuple[str | None, str]:
     settings = config()
     settings.attributes["connection"] = connection
     command.upgrade(settings, "head")
+    if before is not None:
+        from incident.store.incidents import rebuild
+
+        rebuild(connection)  # the older version may have folded less out of the same events
     return before, after
