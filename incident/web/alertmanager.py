@@ -94,7 +94,7 @@ class Alertmanager:
             labels = tuple(grouped(alert.labels).items())
             for name in receivers:
                 key = (labels, name, self.receivers.of(alert).route)
-                groups.setdefault(key, []).append((alert, receivers))
+                groups.setdefault(key, []).append((alert, tuple(sorted(receivers))))
         muted_too = flag(request.query_params.get("muted", ""))
         return as_json(
             [
