@@ -11,6 +11,7 @@ import http.server
 import json
 import os
 import random
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -97,6 +98,10 @@ def shop() -> Iterator[Shop]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield state
         server.shutdown()
+
+
+def installed() -> bool:
+    return all(shutil.which(program) is not None for program in PROGRAMS)
 
 
 def _pages(count: int) -> list[str]:

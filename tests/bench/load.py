@@ -13,10 +13,12 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from tests.bench import peer
+
 SETTLING = 12.0  # seconds at the start that do not count: every journey runs once within the first ten
-_TICK = os.sysconf("SC_CLK_TCK")
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -54,8 +56,6 @@ class Receiver:
         writer.close()
 
     def _take(self, results: list[dict[str, object]]) -> None:
-        from datetime import datetime
-
         for result in results:
             at = datetime.fromisoformat(str(result["started_at"])).timestamp()
             self.runs.setdefault(str(result["journey"]), []).append((at, float(str(result["lag_s"]))))
@@ -115,13 +115,13 @@ async def measure(folder: Path, shop: str, *, journeys: int, every: float, secon
             if prober.returncode is not None:
                 raise RuntimeError(f"the prober ended: {(folder / 'prober.log').read_text()}")
             await asyncio.sleep(SETTLING)
-            start, cpu = time.time(), _cpu(prober.pid)
+            start, cpu = time.time(), peer.used(prober.pid)
             memory = [_memory(prober.pid)]
             while time.time() < start + seconds and prober.returncode is None:
                 await asyncio.sleep(min(10.0, max(0.0, start + seconds - time.time())))
                 memory.append(_memory(prober.pid))
             end = time.time()
-            cpu = (_cpu(prober.pid) - cpu) / (end - start)
+            cpu = (peer.used(prober.pid) - cpu) / (end - start)
             await asyncio.sleep(2.0)  # what is still under way
         finally:
             with suppress(ProcessLookupError):
@@ -146,12 +146,6 @@ def _one_core() -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
-def _cpu(process: int) -> float:
-    """Seconds that it and its threads have used."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICK
-
-
 def _memory(process: int) -> float:
     """Resident, MB, with its children."""
     children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
@@ -159,16 +153,21 @@ def _memory(process: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-async def _main() -> None:
-    import tempfile
-
-    from tests.bench.shops import target
-
-    journeys, seconds = (int(argument) for argument in sys.argv[1:3])
-    with target() as port, tempfile.TemporaryDirectory(prefix="shopwatch-load-") as folder:
-        shop = f"http://127.0.0.1:{port}"
-        print(await measure(Path(folder) / "w", shop, journeys=journeys, every=10.0, seconds=seconds))
+LIMITS = {"lag p99, ms": 50.0, "memory, MB": 250.0, "skipped runs": 0.0}
+JOURNEYS, EVERY = 2000, 10.0
 
 
-if __name__ == "__main__":
-    asyncio.run(_main())
+def compare(folder: Path, shop: str, other: peer.Peer | None, seconds: float) -> bool:
+    """Prints what 2,000 journeys every ten seconds take, and as many probes of the peer; whether the limits hold."""
+    load = asyncio.run(measure(folder, shop, journeys=JOURNEYS, every=EVERY, seconds=seconds))
+    print(f"{JOURNEYS} one-step journeys every {EVERY:g} s on one core, for {seconds:g} s: {load}")
+    if other is not None:
+        cpu, memory = other.paced("plain", shop, JOURNEYS / EVERY, seconds)
+        print(f"{peer.PROGRAM}, as many probes: CPU {cpu:.1%}; memory {memory:.0f} MB")
+    seen = {"lag p99, ms": load.lag_p99 * 1000, "memory, MB": max(load.memory), "skipped runs": load.skipped}
+    met = True
+    for what, limit in LIMITS.items():
+        met = met and seen[what] <= limit
+        verdict = "yes" if seen[what] <= limit else "NO"
+        print(f"{what:<26}{seen[what]:>9.1f}{'-':>9}{'-':>8}{limit:>8g}  {verdict}", flush=True)
+    return met and load.failed == 0

@@ -36,9 +36,20 @@ class Peer:
     def cpu_seconds(self, module: str, url: str, count: int, at_once: int) -> float:
         """User and system time of its whole process for `count` probes, after a warm-up of a tenth of them."""
         asyncio.run(self._ask(module, url, count // 10, at_once))
-        before = _used(self.process)
+        before = used(self.process)
         asyncio.run(self._ask(module, url, count, at_once))
-        return _used(self.process) - before
+        return used(self.process) - before
+
+    def paced(self, module: str, url: str, per_second: float, seconds: float) -> tuple[float, float]:
+        """Its share of a core and its resident memory (MB), over so many seconds of so many probes."""
+        before, began = used(self.process), time.monotonic()
+        while time.monotonic() < began + seconds:
+            turn = time.monotonic()
+            asyncio.run(self._ask(module, url, round(per_second / 2), 10))
+            time.sleep(max(0.0, turn + 0.5 - time.monotonic()))
+        share = (used(self.process) - before) / (time.monotonic() - began)
+        pages = int(Path(f"/proc/{self.process}/statm").read_text().split()[1])
+        return share, pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     async def _ask(self, module: str, url: str, count: int, at_once: int) -> None:
         left = iter(range(count))
@@ -59,7 +70,8 @@ class Peer:
                 group.create_task(work())
 
 
-def _used(process: int) -> float:
+def used(process: int) -> float:
+    """CPU seconds of a process, user and system, all its threads."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

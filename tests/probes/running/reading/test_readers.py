@@ -17,7 +17,6 @@ from tests.probes.shop import Reply, Shop, as_json
 
 LARGE = "<title>Shop</title>" + "<p class=item>A thing to <b>buy</b></p>" * 3000
 FORM = LARGE + "<form id=f method=post action=/done><input name=token value=t1><button>Go</button></form>"
-DEEP = [[[[]] * 40] * 40] * 40
 
 
 @pytest.fixture
@@ -77,7 +76,7 @@ async def test_but_it_is_read_to_show_what_came_with_a_wrong_status(context: Run
 
 @pytest.mark.anyio
 async def test_a_document_that_takes_too_long_ends_as_json_and_the_next_one_is_read(context: RunContext) -> None:
-    searches = ["$..*..*", "$..[0]..*", "$..[1]..*", "$..[2]..*"]  # each of them is stopped after half a second
+    searches = ["$..*..*"] * 15  # each of them is stopped after a hundred thousand nodes
     step = {"get": "/", "save": {f"v{n}": {"json": path, "default": 0} for n, path in enumerate(searches)}}
     pages = {"/": lambda _: as_json([[[["x" * 20] * 30] * 30] * 30])}
     result = await walk(context, pages, step, timeout="20s")
