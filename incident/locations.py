@@ -58,7 +58,8 @@ class Locations:
 
     async def forget(self, name: str) -> None:
         """It is not missed any more, until it is heard again. Raises NotFound."""
-        if not await self._database.write(lambda connection: location_store.forget(connection, name)):
+        known = _NAME.fullmatch(name) is not None
+        if not known or not await self._database.write(lambda connection: location_store.forget(connection, name)):
             raise NotFound(f"there is no location {name!r}")
         await self._changed()
 
@@ -78,7 +79,12 @@ def _checked(body: Any) -> tuple[str, dict[str, Any]]:
     for key, number in numbers.items():
         if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 10**9:
             raise Refused(f"{key} should be a number")
-    return name, {"version": version, "troubles": [text[:500] for text in troubles[:20]], **numbers}
+    return name, {"version": _text(version), "troubles": [_text(text[:500]) for text in troubles[:20]], **numbers}
+
+
+def _text(text: str) -> str:
+    """What every database and every reader can take."""
+    return text.replace("\0", "").encode(errors="replace").decode()
 
 
 def _to_json(row: Row[Any]) -> dict[str, Any]:

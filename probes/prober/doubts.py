@@ -26,9 +26,11 @@ LOOK_AGAIN = 5.0  # seconds between looks at a way out that is closed
 FRESH = 1.0  # seconds for which a way out that was seen open is taken to be so
 GRACE = 2.0  # seconds after the way out is open again in which connections may still be dead
 BEAT = 0.25  # seconds between two looks at how late the loop is
-STALLS = 3  # so many pauses of a second within a minute are trouble
+STALL = 2.0  # seconds
+STALLS = 3  # so many within a minute are trouble
 OWN_FAILURES = 2  # runs of one journey in a row that fail for a reason of the prober's own
 MOST_SAID = 5
+WAS_CLOSED = "the prober's way out was closed while this ran"
 
 Check = Callable[[Sequence[str]], Awaitable[str | None]]
 
@@ -58,6 +60,7 @@ class Doubts:
         """Keeps an eye on the prober's own pace, until cancelled."""
         loop = asyncio.get_running_loop()
         before, asleep = loop.time(), _asleep()
+        greeting = asyncio.create_task(self._try_references())
         try:
             while True:
                 await asyncio.sleep(BEAT)
@@ -71,8 +74,14 @@ class Doubts:
                     self._start_looking()
                 before, asleep = now, slept
         finally:
+            greeting.cancel()
             if self._looking is not None:
                 self._looking.cancel()
+
+    async def _try_references(self) -> None:
+        """Once, at the start: what never answers is no reference."""
+        if self.references and (trouble := await self._check(self.references)) is not None:
+            log.warning("no reference target answers, none of them is of use", trouble=trouble)
 
     async def consider(self, journey: Journey, result: Result) -> bool:
         """Whether the result says something about the shop. Where not, its reason is `prober` when this returns."""
@@ -100,6 +109,10 @@ class Doubts:
             log.error("the prober itself is in trouble", cause=name, problem=text)
             self._causes[name] = text
         self._news()
+
+    def unsure_of(self, journey: str) -> bool:
+        """It failed once for a reason of the prober's own: another run soon would tell whether it stays so."""
+        return 0 < self._own_failures.get(journey, 0) < OWN_FAILURES
 
     def forget(self, journeys: Iterable[str]) -> None:
         """Only these journeys are left."""
@@ -152,11 +165,13 @@ class Doubts:
         if failed.reason not in UNREACHED and not (known and failed.reason is Reason.FRESHNESS):
             return None
         if known is None and now - result.duration_s < self._mended_at + GRACE:
-            return "the prober's way out was closed while this ran"
-        if known is None and self._suspicion.everything_fails(journey.name, now - failed.duration_s):
+            return WAS_CLOSED
+        suspected = self._suspicion.everything_fails(journey.name, now - failed.duration_s)
+        if suspected != (known is not None):  # something changed: does the way out still look as it did?
             await self._look(now - failed.duration_s)
-            known = self._causes.get("way out")
-        return known
+            if known is not None and "way out" not in self._causes:
+                return WAS_CLOSED
+        return self._causes.get("way out") if suspected else None
 
     async def _look(self, since: float) -> None:
         """Looks at the way out, once for all that ask at the same time; what was seen open lately is open."""
@@ -190,7 +205,7 @@ class Doubts:
 
     def _paused(self, now: float, seconds: float) -> None:
         self._suspicion.paused(Pause(now, seconds))
-        if seconds >= 1.0:
+        if seconds >= STALL:
             log.warning("the prober stood still", seconds=round(seconds, 1))
             self._stalls.append(now)
             if len(self._stalls) == STALLS and now - self._stalls[0] <= 60.0:

@@ -7,7 +7,7 @@ the label names differ from series to series. The reference for users is docs/me
 import re
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from itertools import accumulate
 from typing import Any
 
@@ -120,7 +120,14 @@ class ProbeMetrics(Collector):
             ]
 
     def _room(self) -> bool:
-        kept = (self._runs, self._failures, self._steps, self._attempts, self._confirmations, self._leftovers)
+        kept: tuple[Sized, ...] = (
+            self._runs,
+            self._failures,
+            self._steps,
+            self._attempts,
+            self._confirmations,
+            self._leftovers,
+        )
         if sum(map(len, kept)) < self._most:
             return True
         self._dropped += 1

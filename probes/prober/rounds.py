@@ -147,6 +147,7 @@ class Rounds:
                     sooner = not_before(self._judge(journey, result), result.retry_after_s, journey.every)
                 else:
                     self._only_report(journey, result)
+                    sooner = journey.alert.confirm or None if self.doubts.unsure_of(journey.name) else None
         finally:
             if sooner is not None:
                 self._confirming.add(journey.name)
