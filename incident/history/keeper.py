@@ -30,7 +30,8 @@ log = structlog.get_logger("incident.history")
 PACK_AFTER = timedelta(minutes=70)  # after the end of an hour: so that the last whole hour is at hand run by run
 STEPS = {"hour": HOUR, "day": DAY}
 MOST_POINTS = 10_000  # hours or days in one answer: all hours of 400 days are 9600
-_AT_ONCE = 4  # hours packed in one transaction: some ten milliseconds, which alerts that come in meanwhile wait
+_AT_ONCE = 2  # hours packed in one transaction: some ten milliseconds, which alerts that come in meanwhile wait
+_DRILLS = 20  # the newest, whose failures count for nothing even where they are reported after the end
 _PRUNED_AT_ONCE = 20  # places
 _PRUNE_EVERY = 3600.0
 _TEND_EVERY = 30.0
@@ -59,7 +60,8 @@ class History:
         keep = timedelta(seconds=self._settings().limits.retention.runs)
 
         def job(connection: Connection) -> None:
-            run_store.add(connection, rows, now, keep, drill_store.unfinished(connection, now))
+            failed = any(row["outcome"] == "down" for row in rows)
+            run_store.add(connection, rows, now, keep, drill_store.recent(connection, _DRILLS) if failed else ())
 
         await self._database.write(job)
 

@@ -126,9 +126,8 @@ def _kind(shape: shapes.Shape, started_at: datetime, drills: Sequence[DrillWindo
     if kind == rollup.DOWN:
         concerned = {shape["service"], *(one["service"] for one in shape["steps"] if one["outcome"] == "down")}
         for window in drills:
-            if window.opened_at <= started_at < window.until and (
-                window.services is None or concerned & set(window.services)
-            ):
+            during = window.opened_at <= started_at < (window.closed_at or window.until)
+            if during and (window.services is None or concerned & set(window.services)):
                 return rollup.UNJUDGED
     return -1 if kind is None else kind
 
@@ -291,6 +290,14 @@ def evidence(connection: Connection, wanted: Iterable[tuple[int, int, str]]) -> 
         for row in connection.execute(select(run_failures).where(or_(*same))):
             found[row.place, row.started_ms, row.run_id] = _whole(row.evidence)
     return found
+
+
+def failure(connection: Connection, journey: str, location: str, run_id: str) -> dict[str, Any] | None:
+    """The whole result of one run that failed."""
+    mine = [place.id for place in places(connection, journey, location)]
+    query = select(run_failures.c.evidence).where(run_failures.c.place.in_(mine), run_failures.c.run_id == run_id)
+    row = connection.execute(query).first()
+    return None if row is None else _whole(row.evidence)
 
 
 def within(table: Any, place: int, from_ms: int, to_ms: int) -> ColumnElement[bool]:

@@ -74,3 +74,10 @@ def test_what_is_not_there_is_said(daemon: Daemon, words: list[str], code: int, 
     told = show(daemon, *words)
     assert told.returncode == code
     assert said in told.stderr
+
+
+def test_the_other_commands_of_its_group_do_not_load_it() -> None:
+    code = "import cli, sys; cli.shopwatch(['probe', 'list', '--help'], standalone_mode=False); print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "probes.commands" in told.stdout.split()
+    assert [name for name in told.stdout.split() if name.startswith("incident")] == []

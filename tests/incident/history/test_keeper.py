@@ -150,7 +150,9 @@ async def test_what_began_long_ago_or_is_still_to_come_is_not_kept(desk: Desk) -
 
 async def test_what_fails_in_a_drill_is_shown_and_not_counted(desk: Desk, clock: Clock) -> None:
     responder = Actor("mara", Role.RESPONDER)
-    await desk.open_drill("decline", "practice", ["checkout"], START + timedelta(minutes=10), responder)
+    number = await desk.open_drill("decline", "practice", ["checkout"], START + timedelta(hours=1), responder)
+    clock.forward(minutes=10)
+    await desk.close_drill(number, None)
     await desk.results(
         [result("in", START + timedelta(minutes=1), "down"), result("after", START + timedelta(minutes=11), "down")]
     )
