@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from probes.prober.doubts import TROUBLE, Doubts
 from probes.prober.report import Patience, Reporter
 from probes.prober.rounds import Rounds
 from probes.prober.wayout import closed_way
-from probes.result import Result
+from probes.result import Outcome, Reason, Result, Step
 from probes.running.context import RunContext
 from probes.running.runner import run_journey
 from tests.probes.receiver import Receiver
@@ -217,6 +218,48 @@ async def test_a_disk_that_takes_no_more_is_trouble_of_the_probers_own(tmp_path:
             await receiver.wait_for(lambda: alerts(receiver, TROUBLE) == ["fires", "ends"], 15)
         assert "cannot be saved" in receiver.alerts()[0]["annotations"]["summary"]
         assert reasons(receiver) == set()
+
+
+async def test_a_machine_that_stands_still_again_and_again_is_trouble_and_once_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("probes.prober.doubts.STALL", 0.3)
+    doubts = Doubts("local")
+    task = asyncio.create_task(doubts.run())
+    said = []
+    for _ in range(3):
+        await asyncio.sleep(0.01)
+        time.sleep(0.8)
+        await asyncio.sleep(0.05)
+        said.append(doubts.said() is not None)
+    assert said == [False, False, True]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_run_that_was_slow_because_the_prober_stood_still_says_nothing_about_the_shop() -> None:
+    doubts = Doubts("local")
+    task = asyncio.create_task(doubts.run())
+    await asyncio.sleep(0.01)
+    time.sleep(0.9)
+    await asyncio.sleep(0.05)
+    step = Step("look", "catalog", Outcome.DEGRADED, Reason.LATENCY, seen="0.9 s", duration_s=0.9)
+    slow = Result("checkout", "catalog", "r", Outcome.DEGRADED, datetime.now(UTC), 0.9, [step])
+    assert not await doubts.consider(journey(Target()), slow)
+    assert step.reason is Reason.PROBER
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_trouble_that_goes_on_over_a_restart_is_the_same_alert(tmp_path: Path) -> None:
+    async with Target() as shop, Receiver().listening() as receiver:
+        for _ in range(2):
+            async with prober(receiver, tmp_path, [journey(shop)], "tcp://127.0.0.1:1"):
+                before = len(receiver.alerts())
+                await receiver.wait_for(lambda before=before: len(receiver.alerts()) > before, 5)
+                await asyncio.sleep(0.5)
+        assert alerts(receiver, TROUBLE) == ["fires"]
+        assert len({alert["startsAt"] for alert in receiver.alerts()}) == 1
 
 
 @pytest.mark.parametrize(
