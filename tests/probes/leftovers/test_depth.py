@@ -71,7 +71,13 @@ async def test_what_goes_deeper_than_the_limit_is_not_sent_and_is_no_failure(
     context.mutates = limit
     after = {"get": "/orders/{{ order }}", "when": "{{ false }}"}
     accounts = [{"user": "u", "password": "p"}]
-    steps = [SIGN_IN, BASKET, {"post": "/skipped", "when": "{{ false }}", "mutates": "order"}, ORDER, after]
+    steps: list[dict[str, Any]] = [
+        SIGN_IN,
+        BASKET,
+        {"post": "/skipped", "when": "{{ false }}", "mutates": "order"},
+        ORDER,
+        after,
+    ]
     result = await run_journey(shop.journey(*steps, mutates="order", accounts=accounts), context)
     assert result.outcome is Outcome.UP
     assert len(shop.requests) == sent
