@@ -31,7 +31,9 @@ def check(step: "Step") -> None:
     if step.address is None:
         raise Wrong("sql needs url: the database to ask", "url: postgresql://reader@db.example/shop", ("sql",))
     source = step.address.source.strip()
-    if step.address.constant and not source.startswith(("sqlite:", "postgresql:", "postgresql+", "postgres:")):
+    if step.address.constant and not source.startswith(
+        ("sqlite:", "sqlite+", "postgresql:", "postgresql+", "postgres:")
+    ):
         raise Wrong("not a database that sql can ask", "url: postgresql://… or sqlite:///shop.db", ("url",))
 
 

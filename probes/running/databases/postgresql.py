@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
     Connection = AsyncConnection[tuple[Any, ...]]
 
 _LAST_WORDS_S = 0.1  # for what was hung up on to end
+_PORT = 5432
 _SPARE_S = 0.1  # the server gives up so much before we do, and says so itself
+_NOT_LET_IN = re.compile(  # at the door there is no code, only words
+    "password authentication failed|no password supplied|no pg_hba.conf entry|role .* does not exist"
+    "|permission denied for database|is not permitted to log in"
+)
 _LIMITS = (
     "SET TRANSACTION READ ONLY",
     "SET LOCAL TIME ZONE 'UTC'",
@@ -93,20 +99,25 @@ class _Asked:
         """Names are resolved by our own resolver: the library's would take a thread, and keep it while name servers
         are dead."""
         assert step.address is not None
-        host = str(self._options.get("host") or "")
-        if not host or host.startswith("/") or "," in host or "hostaddr" in self._options:
+        hosts = str(self._options.get("host") or "").split(",")
+        if "hostaddr" in self._options or any(not host or host.startswith("/") for host in hosts):
             return
-        check_allowed(step.address, self._run, host, int(self._options.get("port") or 5432))
+        ports = str(self._options.get("port") or _PORT).split(",")
+        for host, port in zip(hosts, ports * len(hosts), strict=False):
+            check_allowed(step.address, self._run, host, int(port or _PORT))
         started = self._loop.time()
+        found: list[tuple[str, str]] = []
         try:
             async with asyncio.timeout_at(self._deadline):
-                addresses = without_dns(host) or await self._run.context.resolver.resolve(host)
+                for host in hosts:
+                    addresses = without_dns(host) or await self._run.context.resolver.resolve(host)
+                    found += [(host, address) for address in (addresses if len(hosts) == 1 else addresses[:1])]
         except TimeoutError:
             raise TransportError(Reason.TIMEOUT, f"{host}: the name was not resolved in time") from None
         finally:
             self._run.session.spent["resolve"] = self._loop.time() - started
-        self._options["host"] = ",".join([host] * len(addresses))
-        self._options["hostaddr"] = ",".join(addresses)
+        self._options["host"] = ",".join(host for host, _ in found)
+        self._options["hostaddr"] = ",".join(address for _, address in found)
 
     async def _ask(self) -> Measured:
         from psycopg import AsyncConnection
@@ -176,14 +187,14 @@ def _failure(error: "psycopg.Error", connected: bool) -> Exception:
     state = error.sqlstate or ""
     if state in ("57014", "55P03"):
         return TransportError(Reason.TIMEOUT, text)
-    if state.startswith("28") or "password authentication failed" in text or "no password supplied" in text:
+    if state.startswith("28") or _NOT_LET_IN.search(text):
         return Failed(Reason.AUTH, "a role that may ask this database", text)
     if not connected:
         lower = text.lower()
         if "timeout expired" in lower:
             return TransportError(Reason.TIMEOUT, text)
         tls = "ssl" in lower or "certificate" in lower
-        return TransportError(Reason.TLS if tls and "no pg_hba.conf" not in lower else Reason.CONNECT, text)
+        return TransportError(Reason.TLS if tls else Reason.CONNECT, text)
     if state == "42501":
         return Failed(Reason.AUTH, "a role that may read this", text)
     if state[:2] in ("08", "57", "53", "") or state == "XX000":

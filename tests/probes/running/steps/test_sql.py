@@ -186,12 +186,46 @@ async def test_a_database_that_is_not_there_is_connect(context: RunContext) -> N
 
 
 @pytest.mark.needs("postgresql")
-async def test_a_database_or_role_that_does_not_exist(context: RunContext, server_url: str) -> None:
-    missing = await failing(context, {"sql": "select 1", "url": server_url.replace("/shop1?", "/nothing?")})
-    assert (missing.reason, "does not exist" in (missing.seen or "")) == (Reason.CONNECT, True)
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [(("/shop1?", "/nothing?"), Reason.CONNECT), (("//shopwatch@", "//nobody@"), Reason.AUTH)],
+    ids=["database", "role"],
+)
+async def test_a_database_or_role_that_does_not_exist(
+    wrong: tuple[str, str], reason: Reason, context: RunContext, server_url: str
+) -> None:
+    missing = await failing(context, {"sql": "select 1", "url": server_url.replace(*wrong)})
+    assert (missing.reason, "does not exist" in (missing.seen or "")) == (reason, True)
+
+
+@pytest.mark.needs("postgresql")
+async def test_a_table_that_the_role_may_not_read_is_auth(context: RunContext, server_url: str) -> None:
+    plain = server_url.replace("postgresql+psycopg:", "postgresql:")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute("create role guest login")
+    step = {"sql": "select count(*) from orders", "url": plain.replace("shopwatch@", "guest@")}
+    failed = await failing(context, step)
+    assert (failed.reason, failed.seen) == (Reason.AUTH, "permission denied for table orders")
+
+
+async def test_several_hosts_are_tried_in_turn(context: RunContext) -> None:
+    failed = await failing(context, {"sql": "select 1", "url": "postgresql://reader@localhost:1,127.0.0.1:2/shop"})
+    assert failed.reason is Reason.CONNECT
+    assert "port 1" in (failed.seen or "")
+    assert "port 2" in (failed.seen or "")
 
 
 async def test_slowness_is_told_of_every_kind(context: RunContext, database: str) -> None:
     step = {"sql": "select 1", "url": database, "expect": {"slower_than": {"degraded": "1ms", "down": "30s"}}}
     result = await run(context, step)
     assert (result.outcome, result.steps[0].reason) == (Outcome.DEGRADED, Reason.LATENCY)
+
+
+async def test_a_database_that_a_template_names_must_be_one_of_hosts(context: RunContext) -> None:
+    step, where = (
+        {"sql": "select 1", "url": "{{ vars.database }}"},
+        {"database": "postgresql://reader@127.0.0.1:1/shop"},
+    )
+    assert (await failing(context, step, vars=where)).reason is Reason.HEADER
+    assert (await failing(context, step, vars=where, hosts=["127.0.0.1:2"])).reason is Reason.HEADER
+    assert (await failing(context, step, vars=where, hosts=["127.0.0.1:1"])).reason is Reason.CONNECT
