@@ -152,16 +152,12 @@ def backup(file: Path, database: str | None) -> None:
     Example:
       shopwatch db backup /backups/shopwatch-monday.db
     """
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
-
     from incident.store.copying import back_up
+    from incident.store.engines import address, is_sqlite
 
-    try:
-        url = make_url(_url(database))
-    except ArgumentError:
-        fail("the database's address is no SQLAlchemy URL")
-    if url.get_backend_name() != "sqlite":
+    with _failing_plainly():
+        url = address(_url(database))
+    if not is_sqlite(url):
         fail("this copies SQLite files: for PostgreSQL use pg_dump, or `shopwatch db export`")
     with _failing_plainly():
         size = back_up(Path(url.database or ""), file)

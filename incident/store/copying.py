@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, make_url, select
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
 
 from incident.core.folding import fold
 from incident.errors import NotFound, Refused, StoreUnavailable
-from incident.store.engines import is_sqlite, reading
+from incident.store.engines import address, is_sqlite, reading
 from incident.store.incidents import find, timeline
 from incident.store.tables import events, incidents
 from incident.store.writer import translated
@@ -19,15 +19,10 @@ from incident.store.writer import translated
 @contextmanager
 def looking_into(url: str) -> Iterator[Connection]:
     """A transaction that only reads, beside whatever runs. Raises NotFound for a file that is not there."""
-    try:
-        address = make_url(url)
-    except (ArgumentError, ValueError):  # the text of these may hold the password
-        raise StoreUnavailable("the database's address is no SQLAlchemy URL") from None
-    if address.drivername in ("postgresql", "postgres"):
-        address = address.set(drivername="postgresql+psycopg")
-    if is_sqlite(address) and not Path(address.database or "").is_file():
-        raise NotFound(f"there is no database {address.database}")
-    engine = reading(address)
+    where = address(url)
+    if is_sqlite(where) and not Path(where.database or "").is_file():
+        raise NotFound(f"there is no database {where.database}")
+    engine = reading(where)
     try:
         with engine.begin() as connection:
             yield connection

@@ -9,11 +9,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from incident.errors import IncidentError, StoreFull, StoreUnavailable
-from incident.store.engines import is_sqlite, reading, writing
+from incident.store.engines import address, is_sqlite, reading, writing
 from incident.store.health import Health
 from incident.store.neighbours import Neighbours
 from incident.store.writer import Writer, translated
@@ -31,14 +31,7 @@ class Database:
     """`url` is SQLAlchemy's. Nothing happens before `open`. An SQLite file belongs to one process at a time."""
 
     def __init__(self, url: str) -> None:
-        try:
-            self.url = make_url(url)
-        except (ArgumentError, ValueError):  # the text of these may hold the password
-            raise StoreUnavailable(
-                "the database's address is no SQLAlchemy URL such as sqlite:////path/to/file.db"
-            ) from None
-        if self.url.drivername in ("postgresql", "postgres"):
-            self.url = self.url.set(drivername="postgresql+psycopg")
+        self.url = address(url)
         self._path = Path(self.url.database) if self.sole and self.url.database else None
         self.revisions: tuple[str | None, str] = (None, "")  # that the tables had at `open`, and have since
         self._health = Health()

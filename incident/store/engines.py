@@ -6,14 +6,16 @@ lock that goes with the transaction. So what two processes decide never crosses.
 
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from incident.errors import StoreUnavailable
 
 WRITING = 0x53686F70  # the key of PostgreSQL's lock, which is the database's own
 LOCK_WRITING = f"SELECT pg_advisory_xact_lock({WRITING})"
-ANSWER_WITHIN: dict[str, Any] = {  # seconds, milliseconds; a server that is gone without a word must not hold up intake for minutes
+ANSWER_WITHIN: dict[
+    str, Any
+] = {  # seconds, milliseconds; a server that is gone without a word must not hold up intake for minutes
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -28,6 +30,17 @@ _SESSION = {
 _ON_DISK = (  # before anybody is answered, whatever the server's default; what waits for more than that may stay so
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
+
+
+def address(url: str) -> URL:
+    """As SQLAlchemy needs it. Raises StoreUnavailable where it is none."""
+    try:
+        found = make_url(url)
+    except (ArgumentError, ValueError):  # the text of these may hold the password
+        raise StoreUnavailable(
+            "the database's address is no SQLAlchemy URL such as sqlite:////path/to/file.db"
+        ) from None
+    return found.set(drivername="postgresql+psycopg") if found.drivername in ("postgresql", "postgres") else found
 
 
 def is_sqlite(url: URL) -> bool:
