@@ -1,9 +1,11 @@
 """One query to PostgreSQL, in the event loop: nothing blocks, and a server that hangs is hung up on in time."""
 
 import asyncio
+import importlib
 import os
 import re
 import socket
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
@@ -45,6 +47,8 @@ async def ask(step: Step, run: Run, url: str, statement: str, deadline: float) -
     """Raises Failed and TransportError."""
     assert step.address is not None
     try:
+        if "psycopg" not in sys.modules:  # loading it takes longer than any other journey should have to wait
+            await asyncio.to_thread(importlib.import_module, "psycopg")
         import psycopg
     except ImportError:
         raise Failed(
