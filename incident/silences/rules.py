@@ -100,15 +100,16 @@ def made(wanted: Wanted, new_id: str, now: datetime, *, clamp: bool = True) -> S
         annotations=dict(wanted.annotations),
         recurrence=wanted.recurrence,
     )
-    return replace(silence, remind_at=_reminder(silence, now))
+    due = reminder(silence)
+    return replace(silence, remind_at=None if due is None else max(due, now))
 
 
-def _reminder(silence: Silence, now: datetime) -> datetime | None:
+def reminder(silence: Silence) -> datetime | None:
     """When to say that it is about to end. One that recurs is announced before its last end only."""
     if silence.ends_at is None:
         return None
     ahead = min(REMIND_AHEAD, (silence.ends_at - silence.starts_at) / 4)
-    return max(silence.ends_at - ahead, now)
+    return silence.ends_at - ahead
 
 
 def expired(silence: Silence, now: datetime) -> Silence:
