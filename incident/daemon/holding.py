@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection
 
 from incident.core.alerts import FIRING, StoredAlert
@@ -16,6 +17,9 @@ from incident.store import alerts as alert_store
 from incident.store import locations as location_store
 
 Revision = tuple[int, frozenset[str]]  # of the silences; and the locations that are heard
+
+
+log = structlog.get_logger("incident.daemon.holding")
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class Holding:
         """Those whose mute is another than what was stored."""
         found = {}
         for alert in alerts:
-            why = mute_of(self._stages, alert, now) if alert.state == FIRING else None
+            why = _why(self._stages, alert, now) if alert.state == FIRING else None
             if why != alert.muted:
                 found[alert.fingerprint] = why
         return found
@@ -109,7 +113,16 @@ class Holding:
         stages = build(_world(connection, settings, now))
         for stage in stages:
             stage.start(alerts)
-        return [_as_now(alert, mute_of(stages, alert, now)) for alert in alerts]
+        return [_as_now(alert, _why(stages, alert, now)) for alert in alerts]
+
+
+def _why(stages: Sequence[Stage], alert: StoredAlert, now: datetime) -> Muted | None:
+    """A defect in a stage holds nothing back: better a page too many."""
+    try:
+        return mute_of(stages, alert, now)
+    except Exception as error:
+        log.exception("muting broke", fingerprint=alert.fingerprint, error=str(error))
+        return None
 
 
 def _as_now(alert: StoredAlert, why: Muted | None) -> StoredAlert:

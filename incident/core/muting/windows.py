@@ -7,6 +7,7 @@ daylight saving skips happens right after the gap, and one that comes twice happ
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -38,23 +39,25 @@ class Recurrence:
 
     def last(self, now: datetime) -> datetime | None:
         """The start at or before `now`."""
-        just_after = (now + timedelta(seconds=1)).replace(microsecond=0)
-        for start in self._starts(just_after, reverse=True):
-            if start <= now:
-                return start
-        return None
+        return _around(self.cron, self.time_zone, now.replace(second=0, microsecond=0))[0]
 
     def next(self, now: datetime) -> datetime | None:
         """The first start after `now`."""
-        for start in self._starts(now):
-            if start > now:
-                return start
-        return None
+        return _around(self.cron, self.time_zone, now.replace(second=0, microsecond=0))[1]
 
-    def _starts(self, instant: datetime, reverse: bool = False) -> Iterator[datetime]:
-        local = instant.astimezone(ZoneInfo(self.time_zone))
-        for start in CronSim(self.cron, local, reverse=reverse):
-            yield start.astimezone(UTC)
+
+@lru_cache(maxsize=4096)
+def _around(cron: str, time_zone: str, minute: datetime) -> tuple[datetime | None, datetime | None]:
+    """The starts before and after; kept, because a schedule that seldom comes takes long to look through."""
+    just_after = minute + timedelta(seconds=1)
+    last = next((start for start in _starts(cron, time_zone, just_after, reverse=True) if start <= minute), None)
+    following = next((start for start in _starts(cron, time_zone, minute) if start > minute), None)
+    return last, following
+
+
+def _starts(cron: str, time_zone: str, instant: datetime, reverse: bool = False) -> Iterator[datetime]:
+    for start in CronSim(cron, instant.astimezone(ZoneInfo(time_zone)), reverse=reverse):
+        yield start.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,9 @@ class Window:
         last = self.recurrence.last(now)
         if last is not None and last >= self.starts_at and now < last + self.recurrence.duration:
             return last, self._bounded(last + self.recurrence.duration)
-        following = self.recurrence.next(now if now >= self.starts_at else self.starts_at - timedelta(microseconds=1))
+        following = self.recurrence.next(now if now >= self.starts_at else self.starts_at - timedelta(minutes=1))
+        while following is not None and following < self.starts_at:  # its first minute had begun
+            following = self.recurrence.next(following)
         if following is None or (self.ends_at is not None and following >= self.ends_at):
             return None
         return following, self._bounded(following + self.recurrence.duration)

@@ -176,3 +176,13 @@ async def test_what_a_broken_transaction_had_judged_is_judged_again(
     monkeypatch.undo()
     await desk.cycle(clock())
     assert await muted(desk) == {"Slow payment": [cause.fingerprint]}
+
+
+async def test_a_stage_with_a_defect_holds_nothing_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("incident.core.muting.inhibitions.Inhibitions.mute", broken)
+    await desk.intake([firing("payment")], "prober")
+    assert await opened(desk) == ["payment"]
+    assert await muted(desk) == {}
