@@ -109,20 +109,22 @@ class Transport(httpx.AsyncBaseTransport):
         """Sends the request and waits for the head of the answer, or its failure."""
         answer = Answer(request.method, exchange, self._max_body)
         channel.receiver = answer
+        late = asyncio.get_running_loop().call_at(exchange.deadline, answer.fail_late)
         try:
-            async with asyncio.timeout_at(exchange.deadline):
-                if isinstance(request.stream, httpx.ByteStream):
-                    channel.write(head + request.content)
-                else:
-                    channel.write(head)
-                    await _send_body(channel, request, answer)
-                while not answer.head_complete and answer.error is None:
-                    await answer.changed()
+            if isinstance(request.stream, httpx.ByteStream):
+                channel.write(head + request.content)
+            else:
+                channel.write(head)
+                await _send_body(channel, request, answer)
+            while not answer.head_complete and answer.error is None:
+                await answer.changed()
         except TimeoutError:
             answer.fail_late()
         except BaseException:
             self._pool.discard(channel)
             raise
+        finally:
+            late.cancel()
         return answer
 
     def _response(self, request: httpx.Request, origin: Origin, channel: Channel, answer: Answer) -> Response:
@@ -156,9 +158,10 @@ def _begin(request: httpx.Request) -> Exchange:
 
 async def _send_body(channel: Channel, request: httpx.Request, answer: Answer) -> None:
     """A body that comes piece by piece; not sent to its end to a server that has already answered."""
-    async for piece in wire.body(request):
-        if answer.head_complete or answer.error is not None:
-            answer.keep_alive = False
-            return
-        channel.write(piece)
-        await channel.drain()
+    async with asyncio.timeout_at(answer.exchange.deadline):
+        async for piece in wire.body(request):
+            if answer.head_complete or answer.error is not None:
+                answer.keep_alive = False
+                return
+            channel.write(piece)
+            await channel.drain()

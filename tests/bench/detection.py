@@ -50,7 +50,7 @@ EAGER = Mode(
     "1 s intervals, no waiting", "every: 1s\ntimeout: 900ms\nalert: {after: 1 of 1, clear: 1}\n", "1s", "0s",
     (0.5, 1.5), 8.0, 20.0, ratio=0.65,
 )  # fmt: skip
-SHIPPED = Mode("shipped defaults", "every: 30s\n", "15s", "30s", (1.0, 5.0), 35.0, 120.0, most=25.0)
+SHIPPED = Mode("shipped defaults", "every: 30s\n", "15s", "30s", (0.5, 2.0), 35.0, 120.0, most=25.0)
 
 
 @dataclass
@@ -212,6 +212,6 @@ def compare(mode: Mode, faults: int) -> bool:
 
 def main(arguments: list[str]) -> int:
     mode = SHIPPED if arguments[:1] == ["defaults"] else EAGER
-    faults = int(arguments[-1]) if arguments and arguments[-1].isdigit() else 20
+    faults = int(arguments[-1]) if arguments and arguments[-1].isdigit() else (40 if mode is SHIPPED else 20)
     os.environ.pop("SHOPWATCH_TOKEN", None)
     return 0 if compare(mode, faults) else 1

@@ -45,6 +45,7 @@ class Readers:
         self._busy: set[_Reader] = set()
         self._quick: dict[str, bool] = {}  # by journey
         self._lines = {quick: asyncio.Semaphore(most) for quick, most in AT_ONCE.items()}
+        self._started = False  # the first reader takes half a second to come, which is no fault of the body
         self.used = self.killed = 0
 
     async def inspect(
@@ -104,7 +105,7 @@ class Readers:
                 began = True
                 reply = await self._ask(wire.frame(pickle.dumps(job)))
         except TimeoutError:
-            if not began:
+            if not began or not self._started:
                 raise _waited(answer) from None
             self.note(journey, quick=False)
             raise _unreadable(answer, "reading it was not over in time") from None
@@ -113,6 +114,7 @@ class Readers:
             self.note(journey, quick=False)
             log.warning("a body of journey %s could not be read: %s", journey, error)
             raise _unreadable(answer, "it is made so that reading it takes too much time or memory") from None
+        self._started = True
         self.note(journey, quick=reply.seconds < SLOW_S)
         return reply.said
 
@@ -207,5 +209,5 @@ def _unreadable(answer: Answer, why: str) -> Failed:
 
 
 def _waited(answer: Answer) -> Failed:
-    seen = f"{len(answer.content)} bytes that waited until the deadline, behind bodies that are slow to read"
+    seen = f"{len(answer.content)} bytes that waited for a reader until the deadline"
     return Failed(Reason.PROBER, "a body that is read in time", seen, answer.status)
