@@ -171,6 +171,8 @@ async def test_windows_are_counted_across_what_is_packed_and_what_is_not(desk: D
     await desk.history.tend(now)
     after = await desk.history.counts([300.0, 3600.0, 21600.0], now)
     assert after == before
+    await desk.results(every(30, 720, slo=0.999))  # all of it again, after it was packed
+    assert await desk.history.counts([300.0, 3600.0, 21600.0], now) == before
     [(objective, counts)] = after.items()
     assert (objective.journey, objective.slo) == ("checkout", 0.999)
     assert [(count.runs, count.failures) for count in counts.values()] == [(10, 0), (126, 6), (756, 36)]
