@@ -64,7 +64,7 @@ class Recorder:
 
     def _listen(self) -> None:
         time.sleep(0.3)  # for the last events to arrive
-        for line in self.driver.get_log("performance"):
+        for line in self.driver.get_log("performance"):  # type: ignore[no-untyped-call]
             message = json.loads(line["message"])["message"]
             handle = getattr(self, "_" + message["method"].replace(".", "_"), None)
             if handle is not None:

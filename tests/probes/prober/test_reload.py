@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +60,13 @@ class Shop:
         async with asyncio.timeout(5):
             while sum(run.name == name for run in self.runs[seen:]) < count:
                 await asyncio.sleep(0.005)
+
+
+@pytest.fixture(autouse=True)
+def thawed() -> Iterator[None]:
+    """A reload freezes what there is, which a prober's process is made for and pytest's is not."""
+    yield
+    gc.unfreeze()
 
 
 def write(folder: Path, name: str, **more: Any) -> None:
