@@ -46,17 +46,32 @@ class Responder:
             await self._tell(incident, first=True)
             self.done.add("told")
         elif fault_is_out and incident["status"] == "monitoring" and "resolved" not in self.done:
-            await self._act(incident, "resolve", text="The drill's fault is out and every alert is over.")
             await self._tell(incident, first=False)
+            await self._close(incident)
             self.done.add("resolved")
+
+    async def _close(self, incident: Mapping[str, Any]) -> None:
+        """What a probe left in the shop while it was broken is undone later: it must not keep the drill open."""
+        why = "The drill's fault is out and every alert is over."
+        try:
+            await self._act(incident, "resolve", text=why)
+        except Answered as refused:
+            if refused.status != 400:
+                raise
+            await self._act(incident, "resolve", text=why, force=True)
 
     async def _tell(self, incident: Mapping[str, Any], *, first: bool) -> None:
         update = prepared(self.library, incident["runbooks"], first=first)
         if update is None:
             words = "We are looking into it." if first else "It is over."
-            await self._act(incident, "update", text=words)
+            public = {} if first or not incident["said_publicly"] else {"public": True, "status": "monitoring"}
+            await self._act(incident, "update", text=words, **public)
             return
-        status = None if update.status == incident["status"] else update.status
+        status = update.status
+        if status == incident["status"]:
+            status = None
+        elif status == "resolved":
+            status = "monitoring"  # the gate before the end is passed by `resolve` alone
         given = {"text": update.en, "text_zh": update.zh, "public": update.public, "status": status}
         await self._act(incident, "update", **{name: value for name, value in given.items() if value is not None})
 

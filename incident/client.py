@@ -69,6 +69,16 @@ class Client:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The JSON answer (None for an empty one). Raises Unreachable or Answered."""
+        return self._read(*self._ask(method, path, body))
+
+    def download(self, path: str) -> bytes:
+        """The answer as it is. Raises Unreachable or Answered."""
+        status, answer = self._ask("GET", path, None)
+        if status != 200:
+            self._read(status, answer)
+        return answer
+
+    def _ask(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
         kind = HTTPSConnection if self.tls else HTTPConnection
         connection = kind(self.host, self.port, timeout=self.timeout)
         try:
@@ -80,7 +90,7 @@ class Client:
             raise Unreachable(f"no Shopwatch answers at {self.url} ({_why(error)})") from None
         finally:
             connection.close()
-        return self._read(status, answer)
+        return status, answer
 
     def _headers(self, data: bytes | None) -> dict[str, str]:
         headers = {"Accept": "application/json", "X-Shopwatch-Via": "cli"}

@@ -1,12 +1,13 @@
 """`shopwatch run`, `init`, `alert`, `incident`, `token`. What is heavy is imported by the command that needs it."""
 
-from datetime import datetime
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 import click
 
+from incident.arguments import number_argument, text_argument, when, why_argument
+from incident.record_commands import RECORD
 from incident.screen import Shopwatch, acknowledged, done, print_events, print_incident, short, table_or, talking
 from incident.token_commands import token
 from probes.terminal import REFUSED, clean, emit_json, fail, local_time, workspace_dir
@@ -15,29 +16,6 @@ __all__ = ["alert", "incident", "init", "run", "token"]
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
-
-
-def _number(text: str) -> int:
-    """The number of an incident: `12` or `#12`."""
-    digits = text.removeprefix("#")
-    if not digits.isdecimal() or not 0 < int(digits) < 2**31:
-        raise click.BadParameter(f"{text!r} is not the number of an incident: write 12 or #12")
-    return int(digits)
-
-
-def _when(text: str) -> str:
-    """An instant as people type it, as ISO 8601."""
-    from incident.when import parse_when
-
-    try:
-        return parse_when(text, datetime.now().astimezone()).isoformat()
-    except (ValueError, OverflowError) as error:
-        raise click.BadParameter(str(error)) from None
-
-
-number_argument = click.argument("number", metavar="N", type=_number)
-text_argument = click.argument("words", metavar="TEXT", nargs=-1, required=True)
-why_argument = click.argument("words", metavar="[TEXT]", nargs=-1)
 
 
 @click.command()
@@ -266,7 +244,8 @@ def note(number: int, words: tuple[str, ...], url: str | None, as_json: bool) ->
 @click.option("--public", is_flag=True, help="For the status page too.")
 @click.option("--status", type=click.Choice(STATUSES), help="Set the status along with it.")
 @click.option("--zh", "text_zh", metavar="TEXT", help="The same in Chinese, for /zh/.")
-@click.option("--next", "next_", metavar="WHEN", type=_when, help="When the next one follows: 20m, 18:30, ISO 8601.")
+@click.option("--next", "next_", metavar="WHEN", type=when, help="When the next one follows: 20m, 18:30, ISO 8601.")
+@click.option("--force", is_flag=True, help="With --status resolved: although something speaks against it.")
 @talking
 def update(
     *,
@@ -276,6 +255,7 @@ def update(
     status: str | None,
     text_zh: str | None,
     next_: str | None,
+    force: bool,
     url: str | None,
     as_json: bool,
 ) -> None:
@@ -285,9 +265,8 @@ def update(
     Example:
       shopwatch update 12 --public --status identified Card payments fail; we are switching providers
     """
-    found = Shopwatch(url).act(
-        number, "update", text=" ".join(words), public=public, status=status, text_zh=text_zh, next_update_due=next_
-    )
+    said = {"text": " ".join(words), "text_zh": text_zh, "public": public, "status": status}
+    found = Shopwatch(url).act(number, "update", **said, next_update_due=next_, force=force or None)
     done(found, as_json, "updated, on the status page too" if public else "updated")
 
 
@@ -324,15 +303,21 @@ def sev(number: int, severity: str, words: tuple[str, ...], url: str | None, as_
 @incident.command()
 @number_argument
 @why_argument
+@click.option("--force", is_flag=True, help="Although something speaks against it; then say why.")
 @talking
-def resolve(number: int, words: tuple[str, ...], url: str | None, as_json: bool) -> None:
+def resolve(number: int, words: tuple[str, ...], force: bool, url: str | None, as_json: bool) -> None:
     """Close an incident that is over.
+
+    It is refused while a journey of its services is down, while things that probes made in the shop are not undone,
+    and while the last public update says that there is a problem.
 
     \b
     Example:
       shopwatch resolve 12 The provider rolled back
+      shopwatch resolve 12 --force The journey fails for another reason, see 13
     """
-    done(Shopwatch(url).act(number, "resolve", text=" ".join(words) or None), as_json, "resolved")
+    found = Shopwatch(url).act(number, "resolve", text=" ".join(words) or None, force=force or None)
+    done(found, as_json, "resolved")
 
 
 @incident.command()
@@ -347,3 +332,7 @@ def reopen(number: int, words: tuple[str, ...], url: str | None, as_json: bool) 
       shopwatch reopen 12 It is back
     """
     done(Shopwatch(url).act(number, "reopen", text=" ".join(words) or None), as_json, "open again")
+
+
+for command in RECORD:
+    incident.add_command(command)

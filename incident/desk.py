@@ -11,19 +11,18 @@ import structlog
 from sqlalchemy import Connection
 
 from incident import numbers
-from incident.core import actions
+from incident.attachments import Attachments
 from incident.core.actor import Actor, Kind, Role
 from incident.core.alerts import DrillWindow, SourceWords, StoredAlert, accept
 from incident.core.decide import Policy
 from incident.core.deliveries import Telling
-from incident.core.folding import Draft
 from incident.core.model import Event, Incident
 from incident.core.muting.silences import Silence
 from incident.core.policy import RunbookFinder, policy_of
-from incident.daemon import engine
+from incident.daemon import engine, performing
 from incident.daemon.bell import Bell
-from incident.daemon.committing import commit
 from incident.daemon.holding import Holding
+from incident.daemon.performing import Alongside
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
 from incident.events import Events
 from incident.history.keeper import History
@@ -80,6 +79,7 @@ class Desk:
         self.silences = Silences(
             self.database, clock, self.write_retried, self._tell_of_silence, lambda n: self.changed(True, n)
         )
+        self.attachments = Attachments(self)
         self.loaded = Loaded(clock())
         self.on_reload: list[Callable[[Settings], Awaitable[None]]] = []
         self._runbook_finder = runbook_finder
@@ -214,20 +214,26 @@ class Desk:
     # What people do
 
     async def perform(
-        self, action: str, number: int | None, actor: Actor, args: Mapping[str, Any] | None = None
+        self,
+        action: str,
+        number: int | None,
+        actor: Actor,
+        args: Mapping[str, Any] | None = None,
+        alongside: Alongside | None = None,
     ) -> Incident:
         """Does one action of `incident.core.actions`, and returns the incident after it, committed with its deliveries.
 
-        Raises NotFound, NotAllowed, Refused, Conflict or StoreFull.
+        `alongside` writes what belongs to it in the same transaction. Raises NotFound, NotAllowed, Refused, Conflict or
+        StoreFull.
         """
 
         def job(connection: Connection) -> tuple[Incident, int, int]:
-            incident = None if number is None else incident_store.find(connection, number)
-            concerned = [] if incident is None else [incident]
-            draft = Draft(concerned, incident_store.next_number(connection), self.now())
-            done = actions.perform(action, incident, draft, actor=actor, args=args or {}, policy=self._policy)
-            messages = commit(connection, draft, concerned, self._telling())
-            return draft.incidents[done], len(draft.events), messages
+            if alongside is not None:
+                alongside(connection)
+            return performing.perform(
+                connection, action, number, actor=actor, args=args or {}, policy=self._policy,
+                telling=self._telling(), now=self.now(),
+            )  # fmt: skip
 
         try:
             incident, events, messages = await self.write_retried(job)

@@ -35,6 +35,10 @@ class Shopwatch:
     def call(self, method: str, path: str, body: Any = None) -> Any:
         return self._try(lambda: self.client.call(method, path, body))
 
+    def download(self, path: str) -> bytes:
+        found: bytes = self._try(lambda: self.client.download(path))
+        return found
+
     def act(self, number: int, action: str, **args: Any) -> dict[str, Any]:
         """One action on an incident; returns the incident as it is then. Arguments that are None are left out."""
         given = {name: value for name, value in args.items() if value is not None}

@@ -3,27 +3,38 @@
 Each action is a function from an incident (in a draft) and arguments to events. Who may do what is decided here, once,
 and who did it, by which mouth, is part of every event.
 
-| action  | arguments                                                                        |
-| ------- | -------------------------------------------------------------------------------- |
-| open    | title, service, severity (SEV3), text                                            |
-| ack     |                                                                                  |
-| note    | text                                                                             |
-| update  | text, text_zh, public (false), status, next_update_due (ISO 8601)                |
-| assign  | role (commander, communications, scribe), who                                    |
-| sev     | severity, text (why)                                                             |
-| runbook | name: somebody follows it                                                        |
-| resolve | text                                                                             |
-| reopen  | text                                                                             |
+| action      | arguments                                                                      |
+| ----------- | ------------------------------------------------------------------------------ |
+| open        | title, service, severity (SEV3), text                                          |
+| ack         |                                                                                |
+| note        | text                                                                           |
+| update      | text, text_zh, public (false), status, next_update_due (ISO 8601), force       |
+| assign      | role (commander, communications, scribe), who                                  |
+| sev         | severity, text (why)                                                           |
+| runbook     | name: somebody follows it                                                      |
+| resolve     | text, force (false): although something speaks against it                      |
+| reopen      | text                                                                           |
+| merge       | into: it goes on in that incident                                              |
+| unmerge     |                                                                                |
+| duplicate   | of                                                                             |
+| link        | other, how (related, caused by, causes, duplicate of, has duplicate)           |
+| unlink      | other                                                                          |
+| task        | text, owner, due (ISO 8601), action_item (false)                               |
+| task_change | task (its number), text, owner, due                                            |
+| task_done   | task, undone (false)                                                           |
+| cause       | text: a root cause, in the same words each time                                |
+| attach      | attachment, name, media_type, size, sha256, run: see `incident.attachments`    |
+| redact      | seq, text (why)                                                                |
 
 Every action takes `expect_seq` too: the last event that the actor has seen; Conflict when there are newer ones.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from incident.core import cadence
+from incident.core import cadence, record
+from incident.core.acting import Act, Args, flag, instant_text, one_of, said
 from incident.core.actor import Actor, Role
 from incident.core.alerts import UNASSIGNED, readable
 from incident.core.decide import Policy, add_runbooks
@@ -31,38 +42,31 @@ from incident.core.folding import Draft
 from incident.core.model import SEVERITIES, STATUSES, Incident
 from incident.errors import Conflict, NotFound, Refused
 
+PROBLEM = ("investigating", "identified")  # statuses that tell the public that something is broken
 ROLES = ("commander", "communications", "scribe")
-_MAX_TEXT = 10_000
-
-Args = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Act:
-    """One action about to be taken. `say` adds its event, with the actor and the mouth."""
-
-    draft: Draft
-    number: int
-    actor: Actor
-    args: Args
-    policy: Policy
-
-    @property
-    def incident(self) -> Incident:
-        return self.draft.incidents[self.number]
-
-    def say(self, kind: str, text: str, **data: Any) -> None:
-        self.draft.add(self.number, kind, text, {**data, "via": self.actor.via}, self.actor.name)
 
 
 @dataclass(frozen=True)
 class Action:
-    """`needs`: the least role. `keys`: the arguments it knows. `closed`: whether it works on a resolved incident."""
+    """`needs`: the least role. `keys`: the arguments it knows. `closed`: whether it works on a resolved incident.
+
+    `other`: the argument that names another incident which it concerns.
+    """
 
     run: Callable[[Act], None]
     needs: Role
     keys: tuple[str, ...]
     closed: bool = True
+    other: str | None = None
+
+
+def concerned(action: str, incident: Incident, args: Args) -> list[int]:
+    """The numbers of other incidents that must be in the draft for this action, so far as there are such."""
+    known = ACTIONS.get(action)
+    if known is None:
+        return []
+    number = incident.merged_into if action == "unmerge" else args.get(known.other) if known.other else None
+    return [number] if isinstance(number, int) and not isinstance(number, bool) else []
 
 
 def perform(action: str, incident: Incident | None, draft: Draft, *, actor: Actor, args: Args, policy: Policy) -> int:
@@ -99,38 +103,16 @@ def _unchanged(incident: Incident, args: Args) -> None:
         raise Conflict(f"#{incident.number} has changed meanwhile: it is at event {incident.seq}, not {expected}", True)
 
 
-def _text(args: Args, key: str = "text", required: bool = True) -> str:
-    text = args.get(key)
-    if text is None and not required:
-        return ""
-    if not isinstance(text, str) or (required and not text.strip()):
-        raise Refused(f"{key} is missing: say something")
-    if len(text) > _MAX_TEXT:
-        raise Refused(f"{key} has {len(text)} characters; {_MAX_TEXT} is the most")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Refused(f"{key} is not Unicode (a lone surrogate)") from None
-    return text.strip().replace("\x00", "")
-
-
-def _one_of(args: Args, key: str, words: tuple[str, ...]) -> str:
-    value = args.get(key)
-    if value not in words:
-        raise Refused(f"{key} should be one of {', '.join(words)}, not {readable(str(value))!r}")
-    return str(value)
-
-
 def severity(args: Args) -> str:
     given = str(args.get("severity", "")).upper()
-    return _one_of({"severity": f"SEV{given}" if given.isdigit() else given}, "severity", SEVERITIES)
+    return one_of({"severity": f"SEV{given}" if given.isdigit() else given}, "severity", SEVERITIES)
 
 
 def _open(draft: Draft, actor: Actor, args: Args, policy: Policy) -> int:
     actor.must_be(Role.RESPONDER, "open an incident")
     _only(args, ("title", "service", "severity", "text"), "open")
-    title = readable(_text(args, "title"))
-    service = readable(_text(args, "service", required=False)) or UNASSIGNED
+    title = readable(said(args, "title"))
+    service = readable(said(args, "service", required=False)) or UNASSIGNED
     level = severity(args) if args.get("severity") is not None else "SEV3"
     labels = {"service": service, "severity": level}
     data = {
@@ -141,7 +123,7 @@ def _open(draft: Draft, actor: Actor, args: Args, policy: Policy) -> int:
         "via": actor.via,
     }
     incident = draft.open(title, data, actor.name)
-    text = _text(args, required=False)
+    text = said(args, required=False)
     if text:
         Act(draft, incident.number, actor, args, policy).say("note", text)
     add_runbooks(draft.incidents[incident.number], labels, draft, policy)
@@ -157,47 +139,32 @@ def _ack(act: Act) -> None:
 
 
 def _note(act: Act) -> None:
-    act.say("note", _text(act.args))
+    act.say("note", said(act.args))
 
 
 def _update(act: Act) -> None:
-    data: dict[str, Any] = {"public": _flag(act.args, "public")}
-    text = _text(act.args)
+    data: dict[str, Any] = {"public": flag(act.args, "public")}
+    text = said(act.args)
     if act.args.get("text_zh") is not None:
-        data["text_zh"] = _text(act.args, "text_zh")
+        data["text_zh"] = said(act.args, "text_zh")
     if act.args.get("status") is not None:
-        status = _one_of(act.args, "status", STATUSES)
+        status = one_of(act.args, "status", STATUSES)
         if not act.incident.open and status != "resolved":
             raise Refused(f"#{act.number} is resolved: reopen it first, or send the update without a status")
+        if status == "resolved" and act.incident.open:
+            data |= _close(act, flag(act.args, "force"), text, public=data["public"])
         data |= {"status": status, "was": act.incident.status}
     if act.args.get("next_update_due") is not None:
-        data["next_update_due"] = _instant(act.args["next_update_due"])
+        data["next_update_due"] = instant_text(act.args["next_update_due"])
     elif data["public"] and act.incident.open:
         due = cadence.following(act.incident.opened_at, act.draft.now)
         data["next_update_due"] = None if due is None else due.isoformat()
     act.say("update", text, **data)
 
 
-def _flag(args: Args, key: str) -> bool:
-    value = args.get(key, False)
-    if not isinstance(value, bool):
-        raise Refused(f"{key} should be true or false, not {readable(str(value))!r}")
-    return value
-
-
-def _instant(value: Any) -> str:
-    try:
-        instant = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise Refused(f"{readable(str(value))!r} is not a time: write one such as 2026-01-31T09:00:00+01:00") from None
-    if instant.tzinfo is None:
-        raise Refused(f"{value!r} does not say its time zone: write one such as 2026-01-31T09:00:00+01:00")
-    return instant.isoformat()
-
-
 def _assign(act: Act) -> None:
-    role = _one_of(act.args, "role", ROLES)
-    who = readable(_text(act.args, "who"))
+    role = one_of(act.args, "role", ROLES)
+    who = readable(said(act.args, "who"))
     if act.incident.roles.get(role) != who:
         act.say("assigned", f"{role}: {who}", role=role, who=who)
 
@@ -206,37 +173,72 @@ def _sev(act: Act) -> None:
     was, now = act.incident.severity, severity(act.args)
     if was == now:
         return
-    why = _text(act.args, required=False)
+    why = said(act.args, required=False)
     channels = list(act.policy.route({**act.incident.labels, "severity": now})) if now < was else []
     act.say("severity", f"{was} → {now}" + (f": {why}" if why else ""), severity=now, was=was, channels=channels)
 
 
 def _follow(act: Act) -> None:
-    name = readable(_text(act.args, "name"))
+    name = readable(said(act.args, "name"))
     act.say("runbook", f"{act.actor.name} follows the runbook {name}", runbooks=[name])
 
 
 def _resolve(act: Act) -> None:
     if act.incident.open:
-        why = _text(act.args, required=False)
-        act.say("resolved", f"Resolved by {act.actor.name}" + (f": {why}" if why else ""), was=act.incident.status)
+        why = said(act.args, required=False)
+        forced = _close(act, flag(act.args, "force"), why)
+        words = f"Resolved by {act.actor.name}" + (f": {why}" if why else "")
+        act.say("resolved", words, was=act.incident.status, **forced)
+
+
+def _close(act: Act, force: bool, why: str, public: bool = False) -> dict[str, Any]:
+    """The gate before an incident is closed. What is said against it, if that is overruled; else raises Refused.
+
+    `public`: the last word is being said to the public in the same breath.
+    """
+    against = [*act.policy.obstacles(act.incident)]
+    if not public and act.incident.said_publicly in PROBLEM:
+        against.append(f"the last public update says {act.incident.said_publicly}: tell the public that it is over")
+    if not against:
+        return {}
+    if not force:
+        raise Refused(
+            f"#{act.number} is not to be closed yet: {'; '.join(against)}. "
+            "To close it all the same, say --force and why"
+        )
+    act.actor.must_be(Role.COMMANDER, "close an incident by force")
+    if not why:
+        raise Refused("to close it by force, say why")
+    return {"forced": True, "against": against}
 
 
 def _reopen(act: Act) -> None:
     if act.incident.open:
         raise Refused(f"#{act.number} is open: there is nothing to reopen")
-    why = _text(act.args, required=False)
+    why = said(act.args, required=False)
     due = cadence.first(act.draft.now).isoformat()
     act.say("reopened", f"Reopened by {act.actor.name}" + (f": {why}" if why else ""), next_update_due=due)
 
 
+ATTACHED = ("attachment", "name", "media_type", "size", "sha256", "run", "fingerprint")
 ACTIONS: Mapping[str, Action] = {
     "ack": Action(_ack, Role.RESPONDER, (), closed=False),
     "note": Action(_note, Role.RESPONDER, ("text",)),
-    "update": Action(_update, Role.RESPONDER, ("text", "text_zh", "public", "status", "next_update_due")),
+    "update": Action(_update, Role.RESPONDER, ("text", "text_zh", "public", "status", "next_update_due", "force")),
     "assign": Action(_assign, Role.RESPONDER, ("role", "who")),
     "sev": Action(_sev, Role.RESPONDER, ("severity", "text")),
     "runbook": Action(_follow, Role.RESPONDER, ("name",)),
-    "resolve": Action(_resolve, Role.RESPONDER, ("text",)),
+    "resolve": Action(_resolve, Role.RESPONDER, ("text", "force")),
     "reopen": Action(_reopen, Role.RESPONDER, ("text",)),
+    "merge": Action(record.merge, Role.RESPONDER, ("into",), closed=False, other="into"),
+    "unmerge": Action(record.unmerge, Role.RESPONDER, ()),
+    "duplicate": Action(record.duplicate, Role.RESPONDER, ("of",), closed=False, other="of"),
+    "link": Action(record.link, Role.RESPONDER, ("other", "how"), other="other"),
+    "unlink": Action(record.unlink, Role.RESPONDER, ("other",), other="other"),
+    "task": Action(record.task, Role.RESPONDER, ("text", "owner", "due", "action_item")),
+    "task_change": Action(record.task_change, Role.RESPONDER, ("task", "text", "owner", "due")),
+    "task_done": Action(record.task_done, Role.RESPONDER, ("task", "undone")),
+    "cause": Action(record.cause, Role.RESPONDER, ("text",)),
+    "attach": Action(record.attach, Role.RESPONDER, ATTACHED),
+    "redact": Action(record.redact, Role.ADMIN, ("seq", "text")),
 }

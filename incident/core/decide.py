@@ -8,6 +8,7 @@ from typing import Any
 from incident.core import model
 from incident.core.alerts import FIRING, RESOLVED, DrillWindow, StoredAlert
 from incident.core.folding import Draft
+from incident.core.merging import take_in
 from incident.core.model import Incident
 from incident.core.services import ServiceMap
 
@@ -15,6 +16,10 @@ _NAMED = 20  # alerts listed by name in one event; a storm has more than anybody
 
 
 def _no_runbooks(labels: Mapping[str, str]) -> Sequence[str]:
+    return ()
+
+
+def _no_obstacles(incident: Incident) -> Sequence[str]:
     return ()
 
 
@@ -27,6 +32,7 @@ class Policy:
     runbooks: Callable[[Mapping[str, str]], Sequence[str]] = _no_runbooks
     drills: tuple[DrillWindow, ...] = ()
     auto_resolve: float | None = None
+    obstacles: Callable[[Incident], Sequence[str]] = _no_obstacles  # what speaks against closing an incident now
 
 
 @dataclass
@@ -161,19 +167,6 @@ def _take_in_dependents(root: Incident, draft: Draft, policy: Policy, belongs: d
         if same and policy.services.needs(other.service, root.service):
             take_in(draft.incidents[root.number], other, draft)
             belongs.update(dict.fromkeys(other.alerts, root.number))
-
-
-def take_in(into: Incident, other: Incident, draft: Draft) -> None:
-    """`other` ends, and what it knew goes over to `into`."""
-    data = {
-        "incident": other.number,
-        "alerts": dict(other.alerts),
-        "services": list(other.services),
-        "channels": list(other.channels),  # told of `other`, they hear how it goes on
-    }
-    draft.add(other.number, "merged", f"Goes on in #{into.number}, {into.service}", {"into": into.number})
-    draft.add(into.number, "took_in", f"Took in #{other.number}, {other.title}", data)
-    _raise_severity(into.number, other.severity, f"#{other.number} had it", draft, None)
 
 
 def _record(draft: Draft, number: int, news: _Touched, policy: Policy) -> None:

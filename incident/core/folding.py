@@ -116,6 +116,8 @@ def _update(incident: Incident, event: Event) -> dict[str, Any]:
     changed = _status(incident, event)
     if changed.get("status", incident.status) != "resolved" and "next_update_due" in event.data:
         changed["next_update_due"] = instant(event.data["next_update_due"])
+    if event.data.get("public"):
+        changed["said_publicly"] = changed.get("status", incident.status)
     return changed
 
 
@@ -129,11 +131,75 @@ def _runbook(incident: Incident, event: Event) -> dict[str, Any]:
 
 def _took_in(incident: Incident, event: Event) -> dict[str, Any]:
     data = event.data
+    new = [service for service in data["services"] if service not in incident.services]
+    brought = {"alerts": list(data["alerts"]), "services": new}
     return {
         "alerts": {**data["alerts"], **incident.alerts},
         "services": _union(incident.services, data["services"]),
         "channels": _union(incident.channels, data.get("channels", ())),
+        "taken_in": {**incident.taken_in, str(data["incident"]): brought},
     }
+
+
+def _gave_back(incident: Incident, event: Event) -> dict[str, Any]:
+    number = str(event.data["incident"])
+    gone, services = set(event.data["alerts"]), incident.taken_in.get(number, {}).get("services", ())
+    alerts = {key: state for key, state in incident.alerts.items() if key not in gone}
+    quiet = bool(alerts) and all(state == ENDED for state in alerts.values())
+    return {
+        "alerts": alerts,
+        "services": tuple(name for name in incident.services if name == incident.service or name not in services),
+        "taken_in": {key: brought for key, brought in incident.taken_in.items() if key != number},
+        "quiet_since": (incident.quiet_since or event.at) if quiet else None,
+    }
+
+
+def _unmerged(incident: Incident, event: Event) -> dict[str, Any]:
+    status = event.data["status"]
+    alerts = {**incident.alerts, **event.data["alerts"]}
+    quiet = bool(alerts) and all(state == ENDED for state in alerts.values())
+    return {
+        **_reopened(incident, event),
+        "status": status,
+        "alerts": alerts,
+        "mitigated_at": event.at if status == "monitoring" else None,
+        "quiet_since": event.at if quiet else None,
+    }
+
+
+def _linked(incident: Incident, event: Event) -> dict[str, Any]:
+    return {"links": {**incident.links, str(event.data["incident"]): event.data["how"]}}
+
+
+def _unlinked(incident: Incident, event: Event) -> dict[str, Any]:
+    gone = str(event.data["incident"])
+    return {"links": {key: how for key, how in incident.links.items() if key != gone}}
+
+
+_OF_TASK = ("text", "kind", "owner", "due")
+
+
+def _task(incident: Incident, event: Event) -> dict[str, Any]:
+    data = event.data
+    known = incident.tasks.get(data["task"], {"owner": None, "due": None, "done_at": None})
+    changed = {key: data[key] for key in _OF_TASK if key in data}
+    return {"tasks": {**incident.tasks, data["task"]: {**known, **changed}}}
+
+
+def _task_done(incident: Incident, event: Event) -> dict[str, Any]:
+    number = event.data["task"]
+    done_at = event.at.isoformat() if event.data["done"] else None
+    return {"tasks": {**incident.tasks, number: {**incident.tasks[number], "done_at": done_at}}}
+
+
+def _cause(incident: Incident, event: Event) -> dict[str, Any]:
+    return {"causes": _union(incident.causes, [event.data["cause"]])}
+
+
+def _attached(incident: Incident, event: Event) -> dict[str, Any]:
+    data = event.data
+    shown = {key: data.get(key) for key in ("name", "media_type", "size", "run", "fingerprint")}
+    return {"attachments": {**incident.attachments, data["attachment"]: shown}}
 
 
 def _merged(incident: Incident, event: Event) -> dict[str, Any]:
@@ -174,11 +240,20 @@ _CHANGES: Mapping[str, Any] = {
     "assigned": _assigned,
     "runbook": _runbook,
     "took_in": _took_in,
+    "gave_back": _gave_back,
     "merged": _merged,
+    "unmerged": _unmerged,
+    "linked": _linked,
+    "unlinked": _unlinked,
+    "task": _task,
+    "task_change": _task,
+    "task_done": _task_done,
+    "cause": _cause,
+    "attached": _attached,
     "resolved": _resolved,
     "reopened": _reopened,
 }
-KINDS = ("opened", *_CHANGES, "note", "paged", "delivery_failed")
+KINDS = ("opened", *_CHANGES, "note", "paged", "delivery_failed", "redacted")
 
 
 class Draft:

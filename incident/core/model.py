@@ -19,7 +19,18 @@ Kinds of event, and what their `data` holds (always JSON):
 | paged           | channel, key: the page was delivered                                                            |
 | delivery_failed | channel, key, error: given up                                                                   |
 | took_in         | incident, alerts (fingerprint: state), services, channels: another incident came over           |
+| gave_back       | incident, alerts: one that had come over stands on its own again                                |
 | merged          | into: this incident goes on in another                                                          |
+| unmerged        | from, alerts (fingerprint: state), status, next_update_due: it stands on its own again          |
+| linked          | incident, how                                                                                   |
+| unlinked        | incident                                                                                        |
+| task            | task (its number), text, kind (task, action_item), owner, due                                   |
+| task_change     | task, and what changed of text, owner, due                                                      |
+| task_done       | task, done (false: it is not after all)                                                         |
+| cause           | cause: a root cause, in the same words each time                                                |
+| attached        | attachment (its id), name, media_type, size, sha256, run, fingerprint                           |
+| redacted        | seq: the event that was blanked                                                                 |
+| silenced        | silence, ends_at: its alerts are held back from now on (silence_ended, silence_ending alike)     |
 | resolved        |                                                                                                 |
 | reopened        | next_update_due                                                                                 |
 
@@ -88,6 +99,12 @@ class Incident:
     channels: tuple[str, ...] = ()  # who has been told, and hears what follows
     next_update_due: datetime | None = None
     merged_into: int | None = None
+    taken_in: Mapping[str, Any] = field(default_factory=dict)  # by number: the alerts and services that they brought
+    said_publicly: str | None = None  # the status at the last public update
+    links: Mapping[str, str] = field(default_factory=dict)  # by number: related, caused by, …
+    tasks: Mapping[str, Any] = field(default_factory=dict)  # by their own numbers: text, kind, owner, due, done_at
+    causes: tuple[str, ...] = ()
+    attachments: Mapping[str, Any] = field(default_factory=dict)  # by id: name, media_type, size, run
 
     @property
     def open(self) -> bool:
@@ -122,7 +139,12 @@ class Incident:
             "firing": sum(state == FIRING for state in self.alerts.values()),
             "runbooks": list(self.runbooks),
             "next_update_due": _iso(self.next_update_due),
+            "said_publicly": self.said_publicly,
             "merged_into": self.merged_into,
+            "links": [{"incident": int(number), "how": how} for number, how in self.links.items()],
+            "tasks": [{"task": number, **item} for number, item in self.tasks.items()],
+            "causes": list(self.causes),
+            "attachments": [{"attachment": key, **item} for key, item in self.attachments.items()],
             "seq": self.seq,
             "url": f"{base_url.rstrip('/')}/incidents/{self.number}",
         }
@@ -137,7 +159,7 @@ class Incident:
         for name in _INSTANTS:
             values[name] = instant(values.get(name))
         for name in _TUPLES:
-            values[name] = tuple(values[name])
+            values[name] = tuple(values.get(name, ()))
         return cls(**values)
 
 
@@ -145,7 +167,7 @@ _INSTANTS = (
     "opened_at", "changed_at", "since", "acknowledged_at", "mitigated_at", "quiet_since", "resolved_at",
     "next_update_due",
 )  # fmt: skip
-_TUPLES = ("services", "runbooks", "channels", "acknowledgers")
+_TUPLES = ("services", "runbooks", "channels", "acknowledgers", "causes")
 
 
 def _iso(instant: datetime | None) -> str | None:

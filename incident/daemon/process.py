@@ -128,6 +128,7 @@ async def serve(
                         watch(desk, WATCHERS),
                         desk.history.run(),
                         heartbeat.run(desk),
+                        desk.attachments.run(),
                     )
                     core = [group.create_task(work) for work in parts]
                     supervised = group.create_task(prober.run())

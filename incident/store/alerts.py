@@ -154,6 +154,20 @@ def decided(connection: Connection, looked_at: Iterable[StoredAlert], belongs: M
         )
 
 
+def move(connection: Connection, belongs: Mapping[str, int]) -> None:
+    """These alerts are of other incidents now."""
+    if belongs:
+        change = update(alerts).where(alerts.c.fingerprint == bindparam("key")).values(incident=bindparam("number"))
+        connection.execute(change, [{"key": key, "number": number} for key, number in belongs.items()])
+
+
+def of_journeys(connection: Connection) -> list[StoredAlert]:
+    """Those that fire, belong to an incident, and name the run in which they were seen."""
+    fires = (alerts.c.state == FIRING, alerts.c.incident.is_not(None))
+    named = (alerts.c.labels["journey"].as_string().is_not(None), alerts.c.annotations["run"].as_string().is_not(None))
+    return [_alert(row) for row in connection.execute(select(alerts).where(*fires, *named).limit(200))]
+
+
 def set_aside(connection: Connection, fingerprint: str, problem: str) -> None:
     """The engine could not decide on this one. It looks again when the alert is sent again."""
     change = update(alerts).where(alerts.c.fingerprint == fingerprint)

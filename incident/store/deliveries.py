@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Update, func, insert, select, update
 
 from incident.core.deliveries import PAGE, Message
 from incident.core.folding import fold
+from incident.core.redaction import BLANK
 from incident.store.incidents import timeline
 from incident.store.sql import upsert
 from incident.store.tables import channel_refs, deliveries
@@ -215,3 +216,25 @@ def get_ref(connection: Connection, channel: str, incident: int) -> dict[str, An
 
 def set_ref(connection: Connection, channel: str, incident: int, data: Mapping[str, Any]) -> None:
     upsert(connection, channel_refs, [{"channel": channel, "incident": incident, "data": dict(data)}])
+
+
+def blank(connection: Connection, number: int, seq: int) -> None:
+    """Takes the words of a redacted event out of the messages that it caused, and out of those that show its state.
+
+    The first event is the incident's title, which every message names.
+    """
+    rows = connection.execute(select(deliveries.c.id, deliveries.c.seq, deliveries.c.message).where(_of(number)))
+    for row in rows.all():
+        stored = dict(row.message)
+        if seq in (row.seq, 1):
+            stored["text"] = BLANK
+        if isinstance(stored.get("incident"), dict):
+            title = {"title": BLANK} if seq == 1 else {}
+            stored["incident"] = {**stored["incident"], "tasks": [], "causes": [], "attachments": [], **title}
+        if row.seq == seq and "event" in stored:
+            stored["event"] = {**stored["event"], "text": BLANK, "data": {}}
+        connection.execute(update(deliveries).where(deliveries.c.id == row.id).values(message=stored))
+
+
+def _of(number: int) -> ColumnElement[bool]:
+    return deliveries.c.incident == number

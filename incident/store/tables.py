@@ -270,3 +270,13 @@ changes = Table(  # deploys and the like: what somebody changed, told by whoever
     Column("data", JSON, nullable=False),
     Index(None, "at"),
 )
+
+attachments = Table(  # their names and sizes are in the events
+    "attachments",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("incident", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "incident"),
+)

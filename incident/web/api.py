@@ -1,10 +1,13 @@
 """Shopwatch's own JSON API, `/api/v1`: each route only translates to the desk. Reference: docs/api.md."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 
+from incident.attachments import File
 from incident.core.actor import Actor, Kind, Role
 from incident.core.model import Event, Incident
 from incident.desk import Desk
@@ -95,6 +98,17 @@ class Api:
                 name=action,
             )
 
+        add(
+            "/incidents/{number}/attachments",
+            self.attach,
+            methods=["POST"],
+            response_model=shape,
+            summary="Attach a file",
+            status_code=201,
+        )
+        add("/incidents/{number}/attachments/{key}", self.attachment, methods=["GET"], summary="An attached file")
+        add("/changes", self.changes, methods=["GET"], summary="What was changed lately, such as deploys")
+
     def _action(self, action: str, model: type[models.Args]) -> Callable[..., Awaitable[dict[str, Any]]]:
         """The route of one action. Where no argument is required, neither is a body."""
 
@@ -151,6 +165,26 @@ class Api:
     async def timeline(self, number: Number, actor: Person, after: Annotated[int, Query(ge=0, le=MOST)] = 0) -> Any:
         events: list[Event] = await self.desk.timeline(number, after)
         return [event.to_json() for event in events]
+
+    async def attach(self, number: Number, actor: Caller, args: models.NewAttachment) -> Any:
+        file = File(args.name, args.media_type, bytes(args.content))
+        return self._json(await self.desk.attachments.add(number, actor, file))
+
+    async def attachment(self, number: Number, key: str, actor: Person) -> Response:
+        """Always to be saved, never to be shown: what is in it came from outside."""
+        about, content = await self.desk.attachments.content(number, key)
+        name = quote(str(about["name"]))
+        headers = {
+            "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "sandbox",
+            "Cache-Control": "no-store",
+        }
+        return Response(content, media_type="application/octet-stream", headers=headers)
+
+    async def changes(self, actor: Person, hours: Annotated[float, Query(gt=0, le=9600)] = 24.0) -> Any:
+        now = self.desk.now()
+        return await self.desk.events.changes(now - timedelta(hours=hours), now)
 
     async def journeys(self, actor: Caller) -> Any:
         return await self.desk.journeys()

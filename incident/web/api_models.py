@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Base64Bytes, BaseModel, ConfigDict, Field
 
 SeverityName = Literal["SEV1", "SEV2", "SEV3", "SEV4"]
 Status = Literal["investigating", "identified", "monitoring", "resolved"]
@@ -35,6 +35,7 @@ class Update(Args):
     public: bool = Field(default=False, description="For the status page too.")
     status: Status | None = None
     next_update_due: AwareDatetime | None = None
+    force: bool = Field(default=False, description="With status resolved: although something speaks against it.")
 
 
 class Assign(Args):
@@ -52,9 +53,55 @@ class Runbook(Args):
 
 
 class Why(Args):
-    """For `resolve` and `reopen`."""
-
     text: str | None = Field(default=None, max_length=TEXT)
+
+
+class Resolve(Why):
+    force: bool = Field(default=False, description="Although something speaks against it; then say why.")
+
+
+class Merge(Args):
+    into: int = Field(ge=1, le=2**31 - 1, description="The incident in which it goes on.")
+
+
+class Duplicate(Args):
+    of: int = Field(ge=1, le=2**31 - 1)
+
+
+class Unlink(Args):
+    other: int = Field(ge=1, le=2**31 - 1)
+
+
+class Link(Unlink):
+    how: Literal["related", "caused by", "causes", "duplicate of", "has duplicate"] = "related"
+
+
+class Task(Args):
+    text: str = Field(min_length=1, max_length=TEXT)
+    owner: str | None = Field(default=None, min_length=1, max_length=200)
+    due: AwareDatetime | None = None
+    action_item: bool = Field(default=False, description="For afterwards, so that it does not come again.")
+
+
+class TaskChange(Args):
+    task: str = Field(min_length=1, max_length=10, description="Its number.")
+    text: str | None = Field(default=None, min_length=1, max_length=TEXT)
+    owner: str | None = Field(default=None, min_length=1, max_length=200)
+    due: AwareDatetime | None = None
+
+
+class TaskDone(Args):
+    task: str = Field(min_length=1, max_length=10, description="Its number.")
+    undone: bool = False
+
+
+class Cause(Args):
+    text: str = Field(min_length=1, max_length=200, description="A root cause, in the same words each time.")
+
+
+class Redact(Args):
+    seq: int = Field(ge=1, le=2**31 - 1, description="The event to blank.")
+    text: str | None = Field(default=None, max_length=TEXT, description="Why.")
 
 
 ACTION_ARGS: dict[str, type[Args]] = {
@@ -64,9 +111,27 @@ ACTION_ARGS: dict[str, type[Args]] = {
     "assign": Assign,
     "sev": Sev,
     "runbook": Runbook,
-    "resolve": Why,
+    "resolve": Resolve,
     "reopen": Why,
+    "merge": Merge,
+    "unmerge": Args,
+    "duplicate": Duplicate,
+    "link": Link,
+    "unlink": Unlink,
+    "task": Task,
+    "task_change": TaskChange,
+    "task_done": TaskDone,
+    "cause": Cause,
+    "redact": Redact,
 }
+
+
+class NewAttachment(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    media_type: str = Field(default="application/octet-stream", max_length=100, pattern=r"^[\w.+-]+/[\w.+-]+$")
+    content: Base64Bytes = Field(max_length=2 << 20, description="Base64, of at most 1 MiB.")
 
 
 class Open(BaseModel):

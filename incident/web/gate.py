@@ -42,6 +42,7 @@ class Rule:
 
 _TOKEN = Rule(Access.TOKEN)
 _INTAKE = Rule(Access.INTAKE, 4096 * KIB)
+_ATTACHMENT = Rule(Access.TOKEN, 2048 * KIB)
 _KEYED = Rule(Access.KEYED, 512 * KIB)
 _EXACT = dict.fromkeys(
     (
@@ -74,6 +75,8 @@ _PREFIXES = [(f"/api/{version}/{name}", _INTAKE) for version in ("v1", "v2") for
 def rule_for(path: str) -> Rule:
     if path in _EXACT:
         return _EXACT[path]
+    if path.startswith("/api/v1/incidents/") and path.endswith("/attachments"):
+        return _ATTACHMENT
     return next((rule for prefix, rule in _PREFIXES if path == prefix or path.startswith(prefix + "/")), _TOKEN)
 
 

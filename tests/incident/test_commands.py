@@ -53,7 +53,7 @@ def test_an_incident_is_worked_on_from_the_terminal(shopwatch: Run) -> None:
     number = opened(shopwatch, "Cards are declined", "--severity", "sev2", "--note", "since noon")
     for words in (
         ["ack", number], ["note", f"#{number}", "the", "provider", "knows"], ["sev", number, "SEV1", "no orders"],
-        ["update", number, "--public", "--status", "identified", "We know why."],
+        ["update", number, "--public", "--status", "monitoring", "We know why."],
         ["assign", number, "commander", "lead"], ["resolve", number, "mended"], ["reopen", number],
     ):  # fmt: skip
         result = shopwatch(*words)

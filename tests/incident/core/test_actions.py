@@ -24,7 +24,7 @@ async def one(desk: Desk) -> Desk:
 GOOD: dict[str, dict[str, Any]] = {
     "ack": {},
     "note": {"text": "The import ran twice"},
-    "update": {"text": "Prices may be wrong", "text_zh": "价格可能有误", "public": True, "status": "identified"},
+    "update": {"text": "Prices may be wrong", "text_zh": "价格可能有误", "public": True, "status": "monitoring"},
     "assign": {"role": "communications", "who": "noor"},
     "sev": {"severity": "1", "text": "orders are placed at these prices"},
     "runbook": {"name": "promotion-failure"},
