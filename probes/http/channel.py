@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 from datetime import datetime
+from time import monotonic
 from typing import Protocol
 
 from probes.http import certificate, tls
@@ -17,6 +18,8 @@ from probes.http.secure import Tls
 from probes.result import Reason
 
 _READ = 65_536
+_LEAST_READ = 2048
+_SLOW = 0.001  # seconds: who takes longer over one piece, such as one of ten thousand chunks, gets smaller pieces
 
 
 class Receiver(Protocol):
@@ -39,6 +42,7 @@ class Channel:
         self._tls: Tls | None = None
         self._handshake: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
+        self._read = _READ
         self._unsent = bytearray()  # while it holds anything, the loop watches for room to write
         self.receiver: Receiver | None = None
         self.closed = False
@@ -139,7 +143,7 @@ class Channel:
 
     def _on_readable(self) -> None:
         try:
-            data = self._socket.recv(_READ)
+            data = self._socket.recv(self._read)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -172,8 +176,11 @@ class Channel:
             self._handshake.set_result(None)
 
     def _deliver(self, data: bytes) -> None:
+        started = monotonic()
         if self.receiver is None or not self.receiver.received(data):
             self.close()
+        elif len(data) > _LEAST_READ and monotonic() - started > _SLOW:
+            self._read = max(_LEAST_READ, self._read // 4)
 
     def _deliver_decrypted(self, data: bytes) -> None:
         assert self._tls is not None
