@@ -278,7 +278,7 @@ def _flapping(rule: AlertRule, state: JourneyState, result: Result, now: datetim
         if firing is None:
             continue
         restless = firing.restless
-        if restless is None and sum(raised == kind for raised, _ in state.raised) < times:
+        if restless is None and sum(raised == _failure(kind, firing) for raised, _ in state.raised) < times:
             continue
         if restless is None or failing[kind]:
             restless = now
@@ -287,6 +287,11 @@ def _flapping(rule: AlertRule, state: JourneyState, result: Result, now: datetim
         kept = replace(firing, restless=restless, annotations={**firing.annotations, "flapping": said})
         state = replace(state, **{kind: kept})  # type: ignore[arg-type]
     return state
+
+
+def _failure(kind: str, firing: Open) -> str:
+    """What comes and goes: one failure after another, each in a place of its own, is no flapping."""
+    return f"{kind} {firing.annotations.get('step', '')} {firing.annotations.get('reason', '')}"
 
 
 def _is_restless(rule: AlertRule, firing: Open, now: datetime) -> bool:
@@ -310,7 +315,7 @@ def _raise(
     starts_at = max([min(since, now), *(end + _TICK for end in ends)])
     firing = Open(labels, _annotations(rule, result), starts_at)
     over = tuple(ended for ended in state.over if ended.labels != labels)
-    raised = state.raised if rule.flapping is None else (*state.raised, (kind, now))
+    raised = state.raised if rule.flapping is None else (*state.raised, (_failure(kind, firing), now))
     return replace(state, **{kind: firing}, over=over, raised=raised)  # type: ignore[arg-type]
 
 

@@ -359,3 +359,17 @@ def test_a_clock_that_is_set_ends_every_alert_in_the_end(runs: str, seconds: int
     history = History(Rule(degraded="SEV4")).run(runs)
     history.now += timedelta(seconds=seconds)
     assert history.run("u" * 12).state.firing == ()
+
+
+def test_different_failures_one_after_the_other_are_alerts_of_their_own() -> None:
+    history = History(Rule())
+    for reason in (Reason.STATUS, Reason.TIMEOUT, Reason.JSON, Reason.TLS, Reason.CONNECT):
+        for letter in "DDuu":
+            history.now += timedelta(minutes=1)
+            seen = result(letter, history.now)
+            if letter == "D":
+                seen.steps[-1].reason = reason
+            history.state, alerts, _ = judge(history.rule, history.state, seen, history.now, resend=RESEND)
+            history.alerts += alerts
+        assert history.state.firing == ()
+    assert len(history.alerts) == 10
