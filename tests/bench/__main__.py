@@ -98,7 +98,7 @@ def main() -> int:
         return detection.main(sys.argv[2:])
     met = cost(int(sys.argv[1]) if sys.argv[1:] else 5)
     if detection.installed():
-        met = detection.compare(detection.EAGER, 20) and met
+        met = detection.compare(detection.EAGER, detection.FAULTS) and met
     else:
         print(f"not all of {', '.join(detection.PROGRAMS)} are installed: nothing to compare the alert's way with")
     return 0 if met else 1

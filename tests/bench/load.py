@@ -14,6 +14,7 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from tests.bench import peer
@@ -127,19 +128,22 @@ async def measure(folder: Path, shop: str, *, journeys: int, every: float, secon
             with suppress(ProcessLookupError):
                 prober.terminate()
             await prober.wait()
-    return _summary(receiver, start, end, every, cpu, memory)
+    load = _summary(receiver, start, end, every, cpu, memory)
+    load.skipped += journeys - len(receiver.runs)  # each of those has not run at all
+    return load
 
 
 def _summary(receiver: Receiver, start: float, end: float, every: float, cpu: float, memory: list[float]) -> Load:
-    lags: list[float] = []
-    skipped = 0
-    for runs in receiver.runs.values():
-        inside = [(at, lag) for at, lag in runs if start <= at < end]
-        lags += [lag for _, lag in inside]
-        skipped += max(0, int((end - start) / every) - len(inside))
-    lags.sort()
+    lags = sorted(lag for runs in receiver.runs.values() for at, lag in runs if start <= at < end)
+    skipped = sum(_skipped([at for at, _ in runs], start, end, every) for runs in receiver.runs.values())
     failed = sum(receiver.outcomes.values()) - receiver.outcomes["up"]
     return Load(lags[len(lags) // 2], lags[len(lags) * 99 // 100], lags[-1], cpu, memory, len(lags), skipped, failed)
+
+
+def _skipped(starts: list[float], start: float, end: float, every: float) -> int:
+    """Runs that are missing between those that there were; one that was late at an edge of the time is not."""
+    inside = [start, *(at for at in sorted(starts) if start <= at < end), end]
+    return sum(max(0, round((later - at) / every - 1)) for at, later in pairwise(inside))
 
 
 def _one_core() -> None:
