@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -144,11 +143,11 @@ async def rounds(kind: str, tmp_path: Path, many: int) -> int:
         while number < many or not (answered.said and answered.alerts):  # a busy machine may answer nothing at first
             number += 1
             assert number < 10 * many, "nothing was ever answered"
-            lives_for = chance.uniform(0.0, 0.4)
+            lives_for = chance.uniform(0.0, 0.3)
             shot = server if number % SERVER_TOO == 0 else None
             with killed_meanwhile(shot, chance.uniform(0.0, lives_for)):
                 one_works_until_killed(victims, lives_for, chance, answered, young=number % 3 == 1)
-            time.sleep(0.05)  # what it had sent arrives
+            receiver.settle()  # what it had sent arrives
             lives.append(len(receiver.received))
         victims.close()
         await check(database, receiver, answered.alerts, answered.said)
