@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from incident.core import cadence
+from incident.core import cadence, sorts
 from incident.core.model import ENDED, FIRING, STALE, Event, Incident, instant
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -39,7 +39,8 @@ def apply(incident: Incident | None, event: Event) -> Incident:
         raise ValueError(f"event {event.seq} of #{event.incident} does not follow {incident.seq} of #{incident.number}")
     change = _CHANGES.get(event.kind)
     changed = {} if change is None else change(incident, event)
-    return replace(incident, seq=event.seq, changed_at=event.at, **changed)
+    after = replace(incident, seq=event.seq, changed_at=event.at, **changed)
+    return replace(after, **_calm(after, event.at)) if event.kind in _OF_ALERTS else after
 
 
 def _opened(event: Event) -> Incident:
@@ -59,38 +60,68 @@ def _opened(event: Event) -> Incident:
         labels=dict(data.get("labels", {})),
         channels=tuple(data.get("channels", ())),
         next_update_due=instant(data.get("next_update_due")),
+        paged_at=event.at if data.get("channels") else None,
+        reason=data.get("reason"),
+        group=data.get("group"),
     )
 
 
 def _alerts(state: str) -> Any:
     def change(incident: Incident, event: Event) -> dict[str, Any]:
-        alerts = {**incident.alerts, **dict.fromkeys(event.data["fingerprints"], state)}
-        quiet = all(known == ENDED for known in alerts.values())
+        fingerprints = event.data["fingerprints"]
+        known, which = sorts.learned(incident.sorts, incident.sort_of, fingerprints, event.data)
         return {
-            "alerts": alerts,
+            "alerts": {**incident.alerts, **dict.fromkeys(fingerprints, state)},
             "services": _union(incident.services, event.data.get("services", ())),
-            "quiet_since": (incident.quiet_since or event.at) if quiet else None,
+            "sorts": known,
+            "sort_of": which,
+            "held": () if state != ENDED else incident.held,
         }
 
     return change
 
 
+def _calm(incident: Incident, at: datetime) -> dict[str, Any]:
+    """What follows from the alerts' states: since when all are over, those of the root, and who goes on without it."""
+    quiet = bool(incident.alerts) and incident.recovered
+    apart = incident.elsewhere
+    own = [state for key, state in incident.alerts.items() if key not in apart]
+    over = bool(own) and all(state == ENDED for state in own)
+    left = over and any(incident.alerts[key] == FIRING for key in apart)
+    return {
+        "quiet_since": (incident.quiet_since or at) if quiet else None,
+        "root_over_at": (incident.root_over_at or at) if over else None,
+        "left_at": (incident.left_at or at) if left else None,
+    }
+
+
 def _service(incident: Incident, event: Event) -> dict[str, Any]:
     data = event.data
+    before = {"service": incident.service, "title": incident.title, "labels": dict(incident.labels)}
     return {
         "service": data["service"],
         "services": _union([data["service"]], incident.services),
         "title": data.get("title", incident.title),
         "labels": dict(data.get("labels", incident.labels)),
-        "channels": _union(incident.channels, data.get("channels", ())),
+        "roots": (*(root for root in incident.roots if root["service"] != data["service"]), before),
+        **_told_now(incident, event),
     }
+
+
+def _told_now(incident: Incident, event: Event) -> dict[str, Any]:
+    channels = _union(incident.channels, event.data.get("channels", ()))
+    return {"channels": channels, "paged_at": event.at if len(channels) > len(incident.channels) else incident.paged_at}
 
 
 def _severity(incident: Incident, event: Event) -> dict[str, Any]:
     severity = event.data["severity"]
+    by_hand = event.actor != "shopwatch"
     return {
         "severity": severity,
-        "channels": _union(incident.channels, event.data.get("channels", ())),
+        "reason": event.data.get("reason"),
+        "proposed": None,
+        "overruled": incident.severity if by_hand and severity > incident.severity else None,
+        **_told_now(incident, event),
         "labels": {**incident.labels, "severity": severity},
     }
 
@@ -133,7 +164,12 @@ def _took_in(incident: Incident, event: Event) -> dict[str, Any]:
     data = event.data
     new = [service for service in data["services"] if service not in incident.services]
     brought = {"alerts": list(data["alerts"]), "services": new}
+    by_hand = event.actor != "shopwatch"  # then it is the same trouble, whatever service it shows in
+    root = incident.service if by_hand else None
+    known, which = sorts.learned(incident.sorts, incident.sort_of, list(data["alerts"]), data, root)
     return {
+        "sorts": known,
+        "sort_of": {**which, **incident.sort_of},
         "alerts": {**data["alerts"], **incident.alerts},
         "services": _union(incident.services, data["services"]),
         "channels": _union(incident.channels, data.get("channels", ())),
@@ -143,27 +179,47 @@ def _took_in(incident: Incident, event: Event) -> dict[str, Any]:
 
 def _gave_back(incident: Incident, event: Event) -> dict[str, Any]:
     number = str(event.data["incident"])
-    gone, services = set(event.data["alerts"]), incident.taken_in.get(number, {}).get("services", ())
-    alerts = {key: state for key, state in incident.alerts.items() if key not in gone}
-    quiet = bool(alerts) and all(state == ENDED for state in alerts.values())
+    services = incident.taken_in.get(number, {}).get("services", ())
     return {
-        "alerts": alerts,
+        **_without(incident, event.data["alerts"]),
         "services": tuple(name for name in incident.services if name == incident.service or name not in services),
         "taken_in": {key: brought for key, brought in incident.taken_in.items() if key != number},
-        "quiet_since": (incident.quiet_since or event.at) if quiet else None,
     }
+
+
+def _without(incident: Incident, fingerprints: Iterable[str]) -> dict[str, Any]:
+    gone = set(fingerprints)
+    return {
+        "alerts": {key: state for key, state in incident.alerts.items() if key not in gone},
+        "sort_of": {key: place for key, place in incident.sort_of.items() if key not in gone},
+    }
+
+
+def _let_go(incident: Incident, event: Event) -> dict[str, Any]:
+    left = _without(incident, event.data["fingerprints"])
+    touched = {incident.sorts[place].service for place in left["sort_of"].values()} | {incident.service}
+    gone = set(event.data["services"]) - touched
+    return {**left, "services": tuple(name for name in incident.services if name not in gone)}
+
+
+def _proposed(incident: Incident, event: Event) -> dict[str, Any]:
+    return {"proposed": event.data["severity"]}
+
+
+def _held_open(incident: Incident, event: Event) -> dict[str, Any]:
+    return {"held": tuple(event.data["against"])}
 
 
 def _unmerged(incident: Incident, event: Event) -> dict[str, Any]:
     status = event.data["status"]
-    alerts = {**incident.alerts, **event.data["alerts"]}
-    quiet = bool(alerts) and all(state == ENDED for state in alerts.values())
     return {
         **_reopened(incident, event),
         "status": status,
-        "alerts": alerts,
+        "alerts": {**incident.alerts, **event.data["alerts"]},
         "mitigated_at": event.at if status == "monitoring" else None,
-        "quiet_since": event.at if quiet else None,
+        "quiet_since": None,
+        "root_over_at": None,
+        "left_at": None,
     }
 
 
@@ -213,6 +269,8 @@ def _resolved(incident: Incident, event: Event) -> dict[str, Any]:
         "resolved_by": event.actor,
         "mitigated_at": incident.mitigated_at or event.at,
         "next_update_due": None,
+        "proposed": None,
+        "held": (),
     }
 
 
@@ -225,6 +283,9 @@ def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
         "before_monitoring": None,
         "merged_into": None,
         "next_update_due": instant(event.data.get("next_update_due")),
+        "reopened_at": event.at,
+        "paged_at": event.at if event.data.get("page") else incident.paged_at,
+        "overruled": None,
     }
 
 
@@ -252,7 +313,11 @@ _CHANGES: Mapping[str, Any] = {
     "attached": _attached,
     "resolved": _resolved,
     "reopened": _reopened,
+    "let_go": _let_go,
+    "proposed": _proposed,
+    "held_open": _held_open,
 }
+_OF_ALERTS = frozenset({"alert", "alert_ended", "alert_stale", "service", "took_in", "gave_back", "unmerged", "let_go"})
 KINDS = ("opened", *_CHANGES, "note", "paged", "delivery_failed", "redacted")
 
 

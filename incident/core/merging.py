@@ -5,6 +5,7 @@ from typing import Any
 from incident.core import cadence
 from incident.core.folding import Draft
 from incident.core.model import ENDED, Incident
+from incident.core.sorts import told_again
 
 
 def take_in(into: Incident, other: Incident, draft: Draft, actor: str = "shopwatch", **said: Any) -> None:
@@ -14,6 +15,7 @@ def take_in(into: Incident, other: Incident, draft: Draft, actor: str = "shopwat
         "alerts": dict(other.alerts),
         "services": list(other.services),
         "channels": list(other.channels),  # told of `other`, they hear how it goes on
+        **told_again(other.alerts, other.sorts, other.sort_of),
         **said,
     }
     words = f"Goes on in #{into.number}, {into.service}"

@@ -4,12 +4,14 @@ Kinds of event, and what their `data` holds (always JSON):
 
 | kind            | data                                                                                          |
 | --------------- | --------------------------------------------------------------------------------------------- |
-| opened          | title, service, severity, drill, since (first sign), labels, channels, next_update_due          |
-| alert           | fingerprints, services, alerts (the first few, for reading): they fire                          |
+| opened          | title, service, severity, reason, drill, group, since (first sign), labels, channels,           |
+|                 | next_update_due                                                                                 |
+| alert           | fingerprints, services, sorts, sort_of (core.sorts), alerts (the first few, for reading): they  |
+|                 | fire                                                                                            |
 | alert_ended     | fingerprints: their source says that they are over                                              |
 | alert_stale     | fingerprints: their source went silent, which is no recovery                                    |
 | service         | service, was, title, labels, channels (told from now on): the trouble lies deeper               |
-| severity        | severity, was, channels (told from now on)                                                      |
+| severity        | severity, was, reason, channels (told from now on)                                              |
 | status          | status, was                                                                                     |
 | acknowledged    | again: somebody had before                                                                      |
 | note            |                                                                                                 |
@@ -30,9 +32,12 @@ Kinds of event, and what their `data` holds (always JSON):
 | cause           | cause: a root cause, in the same words each time                                                |
 | attached        | attachment (its id), name, media_type, size, sha256, run, fingerprint                           |
 | redacted        | seq: the event that was blanked                                                                 |
+| let_go          | fingerprints, services: these alerts stand apart from it from now on                            |
+| proposed        | severity: a lower one would fit now; people confirm it                                          |
+| held_open       | against: why it does not resolve by itself although all its alerts are over                     |
 | silenced        | silence, ends_at: its alerts are held back from now on (silence_ended, silence_ending alike)     |
 | resolved        |                                                                                                 |
-| reopened        | next_update_due                                                                                 |
+| reopened        | next_update_due, page: those who were told are paged again                                      |
 
 `data.via` is the mouth through which a person spoke.
 """
@@ -41,6 +46,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
+
+from incident.core.sorts import Sorts, from_json
 
 FIRING, ENDED, STALE = "firing", "ended", "stale"
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
@@ -105,6 +112,18 @@ class Incident:
     tasks: Mapping[str, Any] = field(default_factory=dict)  # by their own numbers: text, kind, owner, due, done_at
     causes: tuple[str, ...] = ()
     attachments: Mapping[str, Any] = field(default_factory=dict)  # by id: name, media_type, size, run
+    sorts: Sorts = ()
+    sort_of: Mapping[str, int] = field(default_factory=dict)  # by fingerprint, which of `sorts`
+    roots: tuple[Mapping[str, Any], ...] = ()  # service, title and labels that it had before the trouble lay deeper
+    root_over_at: datetime | None = None  # since when all alerts of its own service have been over
+    left_at: datetime | None = None  # since when alerts of other services have gone on without it
+    reopened_at: datetime | None = None
+    paged_at: datetime | None = None  # when somebody was paged last
+    reason: str | None = None  # why it has its severity
+    proposed: str | None = None  # a lower severity that would fit
+    overruled: str | None = None  # the severity that people found too high
+    held: tuple[str, ...] = ()  # why it does not resolve by itself
+    group: Mapping[str, Any] | None = None  # of a route with `group_by`: labels, across (all services)
 
     @property
     def open(self) -> bool:
@@ -118,6 +137,14 @@ class Incident:
     def recovered(self) -> bool:
         """No alert fires any more, and none went silent without a word."""
         return all(state == ENDED for state in self.alerts.values())
+
+    @property
+    def elsewhere(self) -> frozenset[str]:
+        """The alerts of other services than its own."""
+        if self.group is not None and self.group["across"]:
+            return frozenset()
+        others = {place for place, sort in enumerate(self.sorts) if sort.service != self.service}
+        return frozenset(key for key, place in self.sort_of.items() if place in others)
 
     def to_json(self, base_url: str = "") -> dict[str, Any]:
         """The shape fixed by the API, alike in CLI, API and webhooks."""
@@ -140,6 +167,9 @@ class Incident:
             "runbooks": list(self.runbooks),
             "next_update_due": _iso(self.next_update_due),
             "said_publicly": self.said_publicly,
+            "reason": self.reason,
+            "proposed": self.proposed,
+            "group": None if self.group is None else dict(self.group["labels"]),
             "merged_into": self.merged_into,
             "links": [{"incident": int(number), "how": how} for number, how in self.links.items()],
             "tasks": [{"task": number, **item} for number, item in self.tasks.items()],
@@ -160,14 +190,15 @@ class Incident:
             values[name] = instant(values.get(name))
         for name in _TUPLES:
             values[name] = tuple(values.get(name, ()))
+        values["sorts"] = from_json(values.get("sorts", ()))
         return cls(**values)
 
 
 _INSTANTS = (
     "opened_at", "changed_at", "since", "acknowledged_at", "mitigated_at", "quiet_since", "resolved_at",
-    "next_update_due",
+    "next_update_due", "root_over_at", "left_at", "reopened_at", "paged_at",
 )  # fmt: skip
-_TUPLES = ("services", "runbooks", "channels", "acknowledgers", "causes")
+_TUPLES = ("services", "runbooks", "channels", "acknowledgers", "causes", "roots", "held")
 
 
 def _iso(instant: datetime | None) -> str | None:
