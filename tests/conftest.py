@@ -73,6 +73,8 @@ NEEDS: dict[str, tuple[Callable[[], bool], str]] = {  # what a test may need: (i
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here: dict[str, bool] = {}
     for item in items:
+        if item.get_closest_marker("soak") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(3600))
         for mark in item.iter_markers("needs"):
             for what in mark.args:
                 if what not in here:
