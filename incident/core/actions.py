@@ -23,6 +23,7 @@ and who did it, by which mouth, is part of every event.
 | task_change | task (its number), text, owner, due                                            |
 | task_done   | task, undone (false)                                                           |
 | cause       | text: a root cause, in the same words each time                                |
+| review      | text: the review, as it is published; see `incident.core.reviewing`            |
 | attach      | attachment, name, media_type, size, sha256, run: see `incident.attachments`    |
 | redact      | seq, text (why)                                                                |
 
@@ -33,7 +34,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from incident.core import cadence, record
+from incident.core import cadence, record, reviewing
 from incident.core.acting import Act, Args, flag, instant_text, one_of, said
 from incident.core.actor import Actor, Role
 from incident.core.alerts import UNASSIGNED, readable
@@ -239,6 +240,7 @@ ACTIONS: Mapping[str, Action] = {
     "task_change": Action(record.task_change, Role.RESPONDER, ("task", "text", "owner", "due")),
     "task_done": Action(record.task_done, Role.RESPONDER, ("task", "undone")),
     "cause": Action(record.cause, Role.RESPONDER, ("text",)),
+    "review": Action(reviewing.review, Role.RESPONDER, ("text",)),
     "attach": Action(record.attach, Role.RESPONDER, ATTACHED),
     "redact": Action(record.redact, Role.ADMIN, ("seq", "text")),
 }

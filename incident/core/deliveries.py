@@ -10,7 +10,7 @@ from incident.core.model import Event, Incident
 PAGE, UPDATE, THREAD = "page", "update", "thread"
 _PAGING = frozenset({"opened", "severity", "service"})  # they name channels; one that had not been told is paged
 _TOLD = frozenset(
-    {"acknowledged", "update", "status", "severity", "service", "assigned", "resolved", "reopened", "merged"}
+    {"acknowledged", "update", "status", "severity", "service", "assigned", "resolved", "reopened", "merged", "overdue"}
 )
 
 
@@ -85,6 +85,8 @@ def _message(event: Event, incident: Incident, channel: str, kind: str, base_url
 def page_text(incident: Incident) -> str:
     """What it is about, how to acknowledge, and the runbook."""
     parts = [f"{incident.severity} #{incident.number} {incident.title} ({incident.service})"]
+    if incident.similar:
+        parts.append(f"Seen before, {incident.similar['said']}")
     if incident.runbooks:
         parts.append(f"Runbook: {incident.runbooks[0]}")
     parts.append(f"Acknowledge: shopwatch ack {incident.number}")

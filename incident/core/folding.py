@@ -63,6 +63,7 @@ def _opened(event: Event) -> Incident:
         paged_at=event.at if data.get("channels") else None,
         reason=data.get("reason"),
         group=data.get("group"),
+        signature=dict(data.get("signature", {})),
     )
 
 
@@ -258,6 +259,22 @@ def _attached(incident: Incident, event: Event) -> dict[str, Any]:
     return {"attachments": {**incident.attachments, data["attachment"]: shown}}
 
 
+def _similar(incident: Incident, event: Event) -> dict[str, Any]:
+    return {"similar": {key: event.data.get(key) for key in ("incident", "how", "cause", "said")}}
+
+
+def _review(incident: Incident, event: Event) -> dict[str, Any]:
+    by = {"version": event.data["version"], "seq": event.seq, "at": event.at.isoformat(), "by": event.actor}
+    return {"review": by}
+
+
+def _overdue(incident: Incident, event: Event) -> dict[str, Any]:
+    """`said_at`: when it was last said that it is overdue."""
+    at = event.at.isoformat()
+    said = {key: {**item, "said_at": at} for key, item in incident.tasks.items() if key in event.data["tasks"]}
+    return {"tasks": {**incident.tasks, **said}}
+
+
 def _merged(incident: Incident, event: Event) -> dict[str, Any]:
     return {**_resolved(incident, event), "merged_into": event.data["into"]}
 
@@ -311,6 +328,9 @@ _CHANGES: Mapping[str, Any] = {
     "task_done": _task_done,
     "cause": _cause,
     "attached": _attached,
+    "similar": _similar,
+    "review": _review,
+    "overdue": _overdue,
     "resolved": _resolved,
     "reopened": _reopened,
     "let_go": _let_go,

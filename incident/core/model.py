@@ -32,6 +32,9 @@ Kinds of event, and what their `data` holds (always JSON):
 | cause           | cause: a root cause, in the same words each time                                                |
 | attached        | attachment (its id), name, media_type, size, sha256, run, fingerprint                           |
 | redacted        | seq: the event that was blanked                                                                 |
+| similar         | incident (an earlier one), how (failure, cause), cause, undone (action items), said             |
+| review          | version, text: the review as somebody published it                                              |
+| overdue         | tasks: action items that should be done by now                                                  |
 | let_go          | fingerprints, services: these alerts stand apart from it from now on                            |
 | proposed        | severity: a lower one would fit now; people confirm it                                          |
 | held_open       | against: why it does not resolve by itself although all its alerts are over                     |
@@ -112,6 +115,9 @@ class Incident:
     tasks: Mapping[str, Any] = field(default_factory=dict)  # by their own numbers: text, kind, owner, due, done_at
     causes: tuple[str, ...] = ()
     attachments: Mapping[str, Any] = field(default_factory=dict)  # by id: name, media_type, size, run
+    signature: Mapping[str, str] = field(default_factory=dict)  # what failed first, and how: see `core.similar`
+    similar: Mapping[str, Any] = field(default_factory=dict)  # the last event of that kind
+    review: Mapping[str, Any] = field(default_factory=dict)  # the published one: version, seq, at, by
     sorts: Sorts = ()
     sort_of: Mapping[str, int] = field(default_factory=dict)  # by fingerprint, which of `sorts`
     roots: tuple[Mapping[str, Any], ...] = ()  # service, title and labels that it had before the trouble lay deeper
@@ -175,6 +181,8 @@ class Incident:
             "tasks": [{"task": number, **item} for number, item in self.tasks.items()],
             "causes": list(self.causes),
             "attachments": [{"attachment": key, **item} for key, item in self.attachments.items()],
+            "similar": dict(self.similar) or None,
+            "review": dict(self.review) or None,
             "seq": self.seq,
             "url": f"{base_url.rstrip('/')}/incidents/{self.number}",
         }

@@ -10,7 +10,7 @@ from typing import Any
 from incident.core.model import Event
 
 BLANK = "[redacted]"
-_WORDS = frozenset({"text", "text_zh", "title", "summary", "name", "cause", "owner", "error", "against", "who"})
+_WORDS = frozenset({"text", "text_zh", "title", "summary", "name", "cause", "owner", "error", "against", "who", "said"})
 _LABELS_KEPT = frozenset({"alertname", "service", "severity", "journey", "location", "drill"})
 
 

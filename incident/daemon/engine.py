@@ -22,6 +22,7 @@ from incident.daemon.bell import heard
 from incident.daemon.committing import commit
 from incident.daemon.holding import Holding
 from incident.errors import Conflict, IncidentError, StoreFull, StoreUnavailable
+from incident.reviews.recalling import recall
 from incident.silences.store import next_reminder
 from incident.silences.telling import remind
 from incident.store import alerts as alert_store
@@ -114,6 +115,7 @@ def _decide(
     concerned += incident_store.by_number(connection, own)
     draft = Draft(concerned, incident_store.next_number(connection), now)
     belongs = decide(waiting, draft, policy)
+    recall(connection, draft)
     alert_store.decided(connection, waiting, belongs)
     return len(draft.events), commit(connection, draft, concerned, telling)
 

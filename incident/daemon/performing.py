@@ -15,6 +15,7 @@ from incident.core.deliveries import Telling
 from incident.core.folding import Draft, fold
 from incident.core.model import Event, Incident
 from incident.daemon.committing import commit
+from incident.reviews.recalling import recall
 from incident.store import alerts as alert_store
 from incident.store import attachments as attachment_store
 from incident.store import deliveries as delivery_store
@@ -43,6 +44,7 @@ def perform(
     draft = Draft(before, incident_store.next_number(connection), now)
     policy = replace(policy, obstacles=lambda one: obstacles(connection, one, now))
     done = actions.perform(action, incident, draft, actor=actor, args=args, policy=policy)
+    recall(connection, draft)
     messages = commit(connection, draft, before, telling)
     alert_store.move(connection, _moved(draft.events))
     for event in draft.events:

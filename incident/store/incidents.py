@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Text, cast, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from incident.core.folding import fold
@@ -78,6 +78,20 @@ def list_open(connection: Connection) -> list[Incident]:
 def list_all(connection: Connection, limit: int = 1000) -> list[Incident]:
     """Newest first."""
     rows = connection.execute(select(incidents).order_by(incidents.c.number.desc()).limit(limit)).all()
+    return [one for row in rows if (one := _try(connection, row)) is not None]
+
+
+def of_service(connection: Connection, service: str, limit: int) -> list[Incident]:
+    """Those whose trouble lies there, the newest first."""
+    query = select(incidents).where(incidents.c.service == service)
+    rows = connection.execute(query.order_by(incidents.c.number.desc()).limit(limit)).all()
+    return [one for row in rows if (one := _try(connection, row)) is not None]
+
+
+def with_action_items(connection: Connection) -> list[Incident]:
+    """Those that have some, done or not, in the order of their numbers."""
+    some = cast(incidents.c.state, Text).like('%"action_item"%')
+    rows = connection.execute(select(incidents).where(some).order_by(incidents.c.number)).all()
     return [one for row in rows if (one := _try(connection, row)) is not None]
 
 

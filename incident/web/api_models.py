@@ -104,6 +104,10 @@ class Redact(Args):
     text: str | None = Field(default=None, max_length=TEXT, description="Why.")
 
 
+class Review(Args):
+    text: str = Field(min_length=1, max_length=100_000, description="Markdown.")
+
+
 ACTION_ARGS: dict[str, type[Args]] = {
     "ack": Ack,
     "note": Note,
@@ -122,6 +126,7 @@ ACTION_ARGS: dict[str, type[Args]] = {
     "task_change": TaskChange,
     "task_done": TaskDone,
     "cause": Cause,
+    "review": Review,
     "redact": Redact,
 }
 

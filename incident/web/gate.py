@@ -75,7 +75,7 @@ _PREFIXES = [(f"/api/{version}/{name}", _INTAKE) for version in ("v1", "v2") for
 def rule_for(path: str) -> Rule:
     if path in _EXACT:
         return _EXACT[path]
-    if path.startswith("/api/v1/incidents/") and path.endswith("/attachments"):
+    if path.startswith("/api/v1/incidents/") and path.endswith(("/attachments", "/review")):
         return _ATTACHMENT
     return next((rule for prefix, rule in _PREFIXES if path == prefix or path.startswith(prefix + "/")), _TOKEN)
 
