@@ -44,7 +44,7 @@ def person(request: Request) -> Actor:
     return actor
 
 
-Number = Annotated[int, Path(le=MOST)]
+Number = Annotated[int, Path(ge=0, le=MOST)]
 Caller = Annotated[Actor, Depends(caller)]
 Person = Annotated[Actor, Depends(person)]
 

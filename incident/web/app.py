@@ -27,6 +27,7 @@ from incident.web.hooks import Hooks
 from incident.web.metrics import Metrics
 from incident.web.muting_api import MutingApi
 from incident.web.on_demand import OnDemandRuns
+from incident.web.openapi import describe
 from incident.web.reload import reload_routes
 from incident.web.status import StatusPage
 from probes import __version__
@@ -73,6 +74,7 @@ async def create_app(
     app.add_exception_handler(Exception, _defect)
     if reload is not None:
         app.router.routes.extend(reload_routes(reload))
+    describe(app)
     gate = Gate(app, callers, _names(settings))
     chat = _chat_routes(desk)
     app.router.routes.extend(chat)
