@@ -29,6 +29,7 @@ from incident.history.keeper import History
 from incident.loaded import Loaded
 from incident.locations import Locations
 from incident.settings import Settings
+from incident.silences import of_incident
 from incident.silences import store as silence_store
 from incident.silences.keeping import RETENTION, Silences
 from incident.silences.telling import tell as tell_of_silence
@@ -94,7 +95,11 @@ class Desk:
         """Opens the database and brings its tables up to date. Raises StoreUnavailable."""
         await asyncio.to_thread(self.database.open)
         loop = asyncio.get_running_loop()
-        self.database.listen(lambda: loop.call_soon_threadsafe(self._hear))
+
+        def heard() -> None:
+            loop.call_soon_threadsafe(self._hear)
+
+        self.database.listen(heard)
         self._listening_since = self.now()
         self.wake.set()
 
@@ -223,9 +228,12 @@ class Desk:
     ) -> Incident:
         """Does one action of `incident.core.actions`, and returns the incident after it, committed with its deliveries.
 
-        `alongside` writes what belongs to it in the same transaction. Raises NotFound, NotAllowed, Refused, Conflict or
-        StoreFull.
+        `silence` (for: seconds, text) is one more. `alongside` writes what belongs to the action in the same
+        transaction. Raises NotFound, NotAllowed, Refused, Conflict or StoreFull.
         """
+        if action == "silence" and number is not None:
+            await of_incident.silence(self, number, actor, args or {})
+            return await self.incident(number)
 
         def job(connection: Connection) -> tuple[Incident, int, int]:
             if alongside is not None:

@@ -211,6 +211,30 @@ def cause(number: int, words: tuple[str, ...], url: str | None, as_json: bool) -
 
 @click.command()
 @number_argument
+@why_argument
+@click.option("--for", "lasts", metavar="DURATION", default="2h", show_default=True, help="Such as 30m or 2h.")
+@talking
+def silence(number: int, words: tuple[str, ...], lasts: str, url: str | None, as_json: bool) -> None:
+    """Hold back what the incident's alerts have in common, for a while: they open nothing and page nobody.
+
+    `shopwatch silence` has more: other matchers, recurring silences, ending one.
+
+    \b
+    Example:
+      shopwatch incident silence 12 --for 1h The provider is at work on it
+    """
+    from probes.duration import parse_duration
+
+    try:
+        seconds = parse_duration(lasts)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    found = Shopwatch(url).act(number, "silence", **{"for": seconds, "text": " ".join(words) or None})
+    done(found, as_json, f"what its alerts have in common is silenced for {clean(lasts)}")
+
+
+@click.command()
+@number_argument
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @talking
 def attach(number: int, file: Path, url: str | None, as_json: bool) -> None:
@@ -277,4 +301,4 @@ def redact(number: int, seq: int, words: tuple[str, ...], url: str | None, as_js
     done(found, as_json, f"event {seq} is blank")
 
 
-RECORD = (merge, unmerge, duplicate, link, unlink, task, cause, attach, evidence, redact)
+RECORD = (merge, unmerge, duplicate, link, unlink, task, cause, silence, attach, evidence, redact)

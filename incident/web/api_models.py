@@ -18,7 +18,7 @@ class Args(BaseModel):
 
     def given(self) -> dict[str, Any]:
         """For `Desk.perform`: what was said, instants as ISO 8601."""
-        return self.model_dump(mode="json", exclude_none=True)
+        return self.model_dump(mode="json", exclude_none=True, by_alias=True)
 
 
 class Ack(Args):
@@ -97,6 +97,13 @@ class TaskDone(Args):
 
 class Cause(Args):
     text: str = Field(min_length=1, max_length=200, description="A root cause, in the same words each time.")
+
+
+class Silence(Args):
+    """What the incident's alerts have in common is held back."""
+
+    seconds: float = Field(gt=0, le=30 * 86400, alias="for", description="For so many seconds.")
+    text: str | None = Field(default=None, max_length=TEXT, description="Why.")
 
 
 class Redact(Args):

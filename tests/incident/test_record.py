@@ -138,3 +138,22 @@ async def test_an_attachment_that_is_refused_leaves_nothing(desk: Desk) -> None:
         with pytest.raises((NotAllowed, Refused), match=complaint):
             await desk.attachments.add(number, actor, File("a.txt", "text/plain", content))
     assert (await desk.incident(number)).attachments == {}
+
+
+async def test_what_an_incidents_alerts_have_in_common_is_silenced(desk: Desk, clock: Clock) -> None:
+    await desk.intake([firing("payment", clock.now, instance=name) for name in "ab"], "prometheus")
+    await desk.cycle(clock.now)
+    with pytest.raises(NotAllowed):
+        await desk.perform("silence", 1, VIEWER, {"for": 3600})
+    with pytest.raises(Refused, match="up to 30 days"):
+        await desk.perform("silence", 1, RESPONDER, {})
+    await desk.perform("silence", 1, RESPONDER, {"for": 3600, "text": "the provider knows"})
+    [silence] = await desk.silences.every()
+    assert [str(matcher) for matcher in silence.matchers] == ['alertname="JourneyDown"', 'service="payment"']
+    assert silence.comment == "the provider knows"
+    clock.forward(seconds=1)
+    await desk.intake([firing("payment", clock.now, instance="c"), firing("login", clock.now)], "prometheus")
+    await desk.cycle(clock.now)
+    assert [incident.service for incident in await desk.incidents()] == ["login", "payment"]
+    held = {alert.labels["instance"] for alert in await desk.alerts() if alert.muted}
+    assert held == {"a", "b", "c"}
