@@ -12,7 +12,6 @@ ONCE: dict[Loc, str] = {  # the place in shopwatch.yaml, and what happens instea
     ("environments",): "drills run against the practice shop only",
 }
 EACH: dict[Loc, str] = {
-    ("services", "*", "orders_per_minute"): "severity does not follow from it",
     ("people", "*", "page_by"): "pages go to the route's channels",
     ("channels", "*", "apprise"): "nothing is sent there",
 }

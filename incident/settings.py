@@ -17,18 +17,17 @@ from pydantic import (
     model_validator,
 )
 
+from incident.history.settings import BurnRate
 from incident.intake.settings import Heartbeat, Intake
-from incident.history.settings import BurnRate
-from incident.history.settings import BurnRate
 from incident.muting_settings import Inhibit, MaintenanceWindow
 from incident.references import references
 from probes.duration import Duration
 from probes.files.mistakes import Mistake, WorkspaceInvalid, errors
 from probes.files.settings import (
-    SEVERITIES,
     Day,
     Name,
     Positive,
+    Severity,
     ShopSettings,
     Strict,
     TimeZone,
@@ -234,9 +233,19 @@ DurationOrNone = Annotated[
 
 
 class Incidents(Strict):
-    """`auto_resolve`: seconds in `monitoring` after which an incident resolves by itself; None: only people resolve."""
+    """How alerts become incidents. Seconds, None for never.
+
+    `auto_resolve`: in `monitoring`, after which an incident resolves by itself. `settle`: that alerts of services which
+    need the root's go on without it before they stand on their own. `rejoin`: after it was resolved that an alert opens
+    its incident again; `page_again`: the least between two pages of one incident for that reason. `at_risk`: how many
+    orders a minute make a SEV1, a SEV2, ….
+    """
 
     auto_resolve: DurationOrNone = None
+    settle: Positive = 60.0
+    rejoin: DurationOrNone = 1800.0
+    page_again: Positive = 600.0
+    at_risk: dict[Severity, Annotated[float, Field(gt=0)]] = Field(default={"SEV1": 10.0, "SEV2": 1.0})
 
 
 class Settings(ShopSettings):
@@ -255,7 +264,6 @@ class Settings(ShopSettings):
     heartbeat: Heartbeat | None = None
     status_page: StatusPage = StatusPage()
     incidents: Incidents = Incidents()
-    burn_rate: BurnRate = BurnRate()
     burn_rate: BurnRate = BurnRate()
     inhibit: tuple[Inhibit, ...] = ()
     maintenance: tuple[MaintenanceWindow, ...] = ()

@@ -38,12 +38,12 @@ from incident.core import cadence, record, reviewing
 from incident.core.acting import Act, Args, flag, instant_text, one_of, said
 from incident.core.actor import Actor, Role
 from incident.core.alerts import UNASSIGNED, readable
+from incident.core.closing import speaks_against
 from incident.core.decide import Policy, add_runbooks
 from incident.core.folding import Draft
 from incident.core.model import SEVERITIES, STATUSES, Incident
 from incident.errors import Conflict, NotFound, Refused
 
-PROBLEM = ("investigating", "identified")  # statuses that tell the public that something is broken
 ROLES = ("commander", "communications", "scribe")
 
 
@@ -197,9 +197,7 @@ def _close(act: Act, force: bool, why: str, public: bool = False) -> dict[str, A
 
     `public`: the last word is being said to the public in the same breath.
     """
-    against = [*act.policy.obstacles(act.incident)]
-    if not public and act.incident.said_publicly in PROBLEM:
-        against.append(f"the last public update says {act.incident.said_publicly}: tell the public that it is over")
+    against = speaks_against(act.incident, act.policy.obstacles(act.incident), public)
     if not against:
         return {}
     if not force:

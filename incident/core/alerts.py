@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from incident.core.model import SEVERITIES
 from incident.errors import Refused
@@ -21,7 +21,7 @@ class StoredAlert:
     """One alert, known by the fingerprint of its labels. `starts_at` is the start of the present activity.
 
     `state` is firing, resolved (its source said so) or stale (`ends_at` passed without a word).
-    `incident` is the one that this activity belongs to; a new activity has none until the engine has decided.
+    `incident` is the one that this activity belongs to; until the engine has decided on a new one, that of the last.
     """
 
     fingerprint: str
@@ -91,7 +91,9 @@ def severity_words(level: str) -> list[str]:
 
 def accept(alert: Alert, source: str, now: datetime, words: SourceWords = _NO_WORDS) -> StoredAlert:
     """An alert that just came in. Empty labels are dropped. Raises Refused when it can have no identity."""
-    labels = {name: value for name, value in alert.labels.items() if value != ""}
+    labels = dict(alert.labels)
+    if "" in labels.values():
+        labels = {name: value for name, value in labels.items() if value}
     if not labels:
         raise Refused("an alert needs at least one label that is not empty")
     try:
@@ -115,32 +117,61 @@ def accept(alert: Alert, source: str, now: datetime, words: SourceWords = _NO_WO
     )
 
 
-def merge(old: StoredAlert, new: StoredAlert) -> StoredAlert:
+class Standing(Protocol):
+    """What has to be known of a stored alert to merge a newer word about it."""
+
+    @property
+    def starts_at(self) -> datetime: ...
+    @property
+    def ends_at(self) -> datetime: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def timeout(self) -> bool: ...
+    @property
+    def incident(self) -> int | None: ...
+    @property
+    def muted(self) -> Mapping[str, list[str]] | None: ...
+
+
+def merge(old: Standing, new: StoredAlert) -> StoredAlert:
     """`new` came after `old`, which has the same labels. Source: alertmanager's Alert.Merge and provider/mem Put.
 
     Where the two ranges overlap they are one activity: it starts when the earlier did, and an explicit later end
     rules while it fires. The order of arrival decides which is newer, not the clock, which may have jumped.
     """
     if new.starts_at > old.ends_at or (new.starts_at == old.ends_at and old.state != FIRING):
-        # An activity of its own; but the end of one that had gone stale is told of where it belongs.
-        return replace(new, incident=old.incident) if (old.state, new.state) == (STALE, RESOLVED) else new
-    kept: dict[str, Any] = {
-        "starts_at": min(old.starts_at, new.starts_at),
-        "incident": old.incident,
-        "muted": old.muted,
-    }
+        return replace(new, incident=old.incident)  # an activity of its own, which may join where the last one was
+    ends_at, timeout = new.ends_at, new.timeout
     if new.state == RESOLVED:
         if old.state == RESOLVED:
-            kept["ends_at"] = max(old.ends_at, new.ends_at)
+            ends_at = max(old.ends_at, new.ends_at)
     elif old.ends_at > new.ends_at and not old.timeout:
-        kept["ends_at"], kept["timeout"] = old.ends_at, False
-    return replace(new, **kept)
+        ends_at, timeout = old.ends_at, False
+    return StoredAlert(
+        fingerprint=new.fingerprint,
+        labels=new.labels,
+        annotations=new.annotations,
+        starts_at=min(old.starts_at, new.starts_at),
+        ends_at=ends_at,
+        updated_at=new.updated_at,
+        source=new.source,
+        state=new.state,
+        generator_url=new.generator_url,
+        timeout=timeout,
+        incident=old.incident,
+        of_service=new.of_service,
+        of_severity=new.of_severity,
+        muted=old.muted,
+    )
 
 
-def news(old: StoredAlert | None, new: StoredAlert) -> bool:
+def news(old: Standing | None, new: StoredAlert) -> bool:
     """Whether the engine must look at `new`: it changed its state, or is an activity that it has not seen."""
-    unseen = new.incident is None and new.muted is None and new.state == FIRING
-    return old is None or old.state != new.state or unseen
+    if old is None or old.state != new.state:
+        return True
+    unseen = new.incident is None or new.starts_at > old.ends_at
+    return unseen and new.muted is None and new.state == FIRING
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,9 @@ def messages(
         if event.kind in _PAGING:
             new = [name for name in event.data.get("channels", ()) if name not in known]
             found.extend(_message(event, incident, name, PAGE, telling.base_url) for name in new)
+        elif event.kind == "reopened" and event.data.get("page"):
+            found.extend(_message(event, incident, name, PAGE, telling.base_url) for name in incident.channels)
+            continue
         else:
             new = []
         if event.kind == "took_in":  # these have been told of the other
@@ -85,6 +88,8 @@ def _message(event: Event, incident: Incident, channel: str, kind: str, base_url
 def page_text(incident: Incident) -> str:
     """What it is about, how to acknowledge, and the runbook."""
     parts = [f"{incident.severity} #{incident.number} {incident.title} ({incident.service})"]
+    if incident.reason:
+        parts.append(incident.reason)
     if incident.similar:
         parts.append(f"Seen before, {incident.similar['said']}")
     if incident.runbooks:

@@ -208,7 +208,7 @@ def _proposed(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _held_open(incident: Incident, event: Event) -> dict[str, Any]:
-    return {"held": tuple(event.data["against"])}
+    return {"held": tuple(event.data["obstacles"])}
 
 
 def _unmerged(incident: Incident, event: Event) -> dict[str, Any]:

@@ -37,7 +37,7 @@ Kinds of event, and what their `data` holds (always JSON):
 | overdue         | tasks: action items that should be done by now                                                  |
 | let_go          | fingerprints, services: these alerts stand apart from it from now on                            |
 | proposed        | severity: a lower one would fit now; people confirm it                                          |
-| held_open       | against: why it does not resolve by itself although all its alerts are over                     |
+| held_open       | obstacles: why it does not resolve by itself although all its alerts are over                     |
 | silenced        | silence, ends_at: its alerts are held back from now on (silence_ended, silence_ending alike)     |
 | resolved        |                                                                                                 |
 | reopened        | next_update_due, page: those who were told are paged again                                      |

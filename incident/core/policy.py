@@ -14,6 +14,7 @@ from incident.core.muting.stages import World
 from incident.core.muting.windows import Recurrence, Window
 from incident.core.routing import Route, channels_for
 from incident.core.services import ServiceMap
+from incident.core.severity import Scale
 from incident.muting_settings import MaintenanceWindow
 from incident.settings import Route as RouteSettings
 from incident.settings import Settings
@@ -31,7 +32,17 @@ def policy_of(settings: Settings, runbook_finder: RunbookFinder | None = None) -
         route=lambda labels: channels_for(routes, labels),
         runbooks=_safe(runbook_finder),
         auto_resolve=settings.incidents.auto_resolve,
+        settle=settings.incidents.settle,
+        rejoin=settings.incidents.rejoin,
+        page_again=settings.incidents.page_again,
+        scale=Scale(_orders(settings), settings.incidents.at_risk),
     )
+
+
+def _orders(settings: Settings) -> dict[str, float]:
+    """Those that the file says itself."""
+    found = {name: service.orders_per_minute for name, service in settings.services.items()}
+    return {name: number for name, number in found.items() if number is not None}
 
 
 def world_of(settings: Settings, silences: Sequence[Silence] = (), heard: frozenset[str] = frozenset()) -> World:

@@ -29,7 +29,11 @@ def told_again(fingerprints: Iterable[str], sorts: Sorts, known: Mapping[str, in
 
 
 def learned(
-    sorts: Sorts, known: Mapping[str, int], fingerprints: Sequence[str], data: Mapping[str, Any], root: str | None = None
+    sorts: Sorts,
+    known: Mapping[str, int],
+    fingerprints: Sequence[str],
+    data: Mapping[str, Any],
+    root: str | None = None,
 ) -> tuple[Sorts, dict[str, int]]:
     """What is known after an event with these fingerprints. `root`: they count as this service's, whatever they are."""
     heard = [Sort(*each) for each in data.get("sorts", ())]

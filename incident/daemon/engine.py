@@ -14,10 +14,13 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from incident.closing import obstacles
 from incident.core.alerts import StoredAlert
+from incident.core.apart import apart_due, left_behind, stand_apart
 from incident.core.decide import Policy, decide, decide_time, resolve_due
 from incident.core.deliveries import Telling
 from incident.core.folding import Draft
+from incident.core.model import Incident
 from incident.daemon.bell import heard
 from incident.daemon.committing import commit
 from incident.daemon.holding import Holding
@@ -28,6 +31,7 @@ from incident.silences.telling import remind
 from incident.store import alerts as alert_store
 from incident.store import drills as drill_store
 from incident.store import incidents as incident_store
+from incident.store import locations as location_store
 
 if TYPE_CHECKING:
     from incident.desk import Desk
@@ -37,6 +41,7 @@ log = structlog.get_logger("incident.daemon.engine")
 _AT_ONCE = 1000  # alerts decided on in one transaction
 _GAP = 0.2  # seconds between cycles at the least: a storm becomes a few events, and the first alert waits for nothing
 _AWAY = timedelta(seconds=30)  # between two cycles: the machine slept, or its clock was set; nobody could be heard
+_LATE = timedelta(seconds=1)  # what could not be done when it was due is looked at again after that
 _IDLE = 1.0  # seconds between cycles at the most: whatever the clock does, nothing due waits longer
 
 
@@ -64,7 +69,12 @@ def step(
     `listening_since`: when this process started.
     """
     alert_store.expire(connection, now, listening_since)
-    policy = replace(policy, drills=tuple(drill_store.unfinished(connection, now)))
+    policy = replace(
+        policy,
+        drills=tuple(drill_store.unfinished(connection, now)),
+        obstacles=lambda incident: obstacles(connection, incident, now),
+        scale=replace(policy.scale, locations=location_store.heard(connection)),
+    )
     waiting = alert_store.waiting(connection, _AT_ONCE)
     judged = holding.judge(connection, waiting, now)
     heard_of = [alert for alert in waiting if alert.fingerprint not in judged.held]
@@ -74,13 +84,13 @@ def step(
         remind(connection, now, telling),
     ]
     open_now = incident_store.list_open(connection)
-    dues = [resolve_due(one, policy) for one in open_now]
+    dues = [due(one, policy) for one in open_now for due in (resolve_due, apart_due)]
     dues += [alert_store.next_expiry(connection, now), holding.edge, next_reminder(connection)]
     return Step(
         events=sum(events for events, _ in done),
         messages=sum(messages for _, messages in done),
         more=len(waiting) == _AT_ONCE or judged.again,
-        next_due=min((due for due in dues if due is not None), default=None),
+        next_due=min((due if due > now else now + _LATE for due in dues if due is not None), default=None),
     )
 
 
@@ -112,7 +122,11 @@ def _decide(
     concerned = incident_store.list_open(connection)
     known = {incident.number for incident in concerned}
     own = {alert.incident for alert in waiting if alert.incident is not None} - known
-    concerned += incident_store.by_number(connection, own)
+    while own:  # and those that they go on in
+        found = incident_store.by_number(connection, own)
+        concerned += found
+        known |= own
+        own = {one.merged_into for one in found if one.merged_into is not None} - known
     draft = Draft(concerned, incident_store.next_number(connection), now)
     belongs = decide(waiting, draft, policy)
     recall(connection, draft)
@@ -125,15 +139,41 @@ def _time(connection: Connection, now: datetime, policy: Policy, telling: Tellin
     for incident in incident_store.list_open(connection):
         try:
             with connection.begin_nested():
-                draft = Draft([incident], 0, now)
-                decide_time(incident, draft, policy)
-                messages += commit(connection, draft, [incident], telling)
-                events += len(draft.events)
+                for done in (_pass_time, _part):
+                    more = done(connection, incident, now, policy, telling)
+                    events, messages = events + more[0], messages + more[1]
         except (SQLAlchemyError, Conflict):
             raise
         except Exception as error:
             log.exception("incident passed over", incident=incident.number, error=str(error))
     return events, messages
+
+
+def _pass_time(
+    connection: Connection, incident: Incident, now: datetime, policy: Policy, telling: Telling
+) -> tuple[int, int]:
+    draft = Draft([incident], 0, now)
+    decide_time(incident, draft, policy)
+    return len(draft.events), commit(connection, draft, [incident], telling)
+
+
+def _part(
+    connection: Connection, incident: Incident, now: datetime, policy: Policy, telling: Telling
+) -> tuple[int, int]:
+    """What goes on without the incident's own trouble stands on its own again, when that is due."""
+    due = apart_due(incident, policy)
+    if due is None or due > now:
+        return 0, 0
+    concerned = incident_store.list_open(connection)
+    if incident not in concerned:  # another one that was parted a moment ago has taken it in
+        return 0, 0
+    concerned += incident_store.by_number(connection, map(int, incident.taken_in))
+    concerned = list({one.number: one for one in concerned}.values())
+    draft = Draft(concerned, incident_store.next_number(connection), now)
+    belongs = stand_apart(incident, alert_store.by_fingerprint(connection, left_behind(incident)), draft, policy)
+    recall(connection, draft)
+    alert_store.move(connection, belongs)
+    return len(draft.events), commit(connection, draft, concerned, telling)
 
 
 async def run(desk: "Desk") -> None:

@@ -67,16 +67,20 @@ async def test_a_resolved_incident_stays_so_while_its_alert_is_sent_again(desk: 
     assert await desk.incidents(open_only=True) == []
 
 
-async def test_a_new_firing_after_resolution_opens_a_new_incident(desk: Desk, clock: Clock) -> None:
+async def test_a_new_firing_soon_after_the_resolution_goes_on_in_the_incident_and_much_later_opens_another(
+    desk: Desk, clock: Clock
+) -> None:
     alert = firing("payment")
     await desk.intake([alert], "prober")
     await desk.cycle(clock())
-    await desk.intake([over(alert, clock.forward(minutes=1))], "prober")
-    await desk.cycle(clock())
-    await desk.perform("resolve", 1, RESPONDER, {})
-    await desk.intake([firing("payment", clock.forward(minutes=1))], "prober")
-    await desk.cycle(clock())
-    assert [incident.number for incident in await desk.incidents(open_only=True)] == [2]
+    for again, wanted in (({"minutes": 1}, 1), ({"hours": 1}, 2)):
+        await desk.intake([over(alert, clock.forward(minutes=1))], "prober")
+        await desk.cycle(clock())
+        await desk.perform("resolve", 1, RESPONDER, {})
+        alert = firing("payment", clock.forward(**again))
+        await desk.intake([alert], "prober")
+        await desk.cycle(clock())
+        assert [incident.number for incident in await desk.incidents(open_only=True)] == [wanted]
 
 
 async def test_a_source_that_goes_silent_is_no_recovery(desk: Desk, clock: Clock) -> None:

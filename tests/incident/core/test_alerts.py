@@ -43,7 +43,7 @@ def test_merge(old: StoredAlert, new: StoredAlert, start: float, end: float, sta
 def test_a_source_that_was_silent_says_late_that_it_is_over_and_is_believed() -> None:
     stale = replace(heard(0, 5, 0), state=STALE, incident=7)
     assert merge(stale, heard(9, 9, 9)).incident == 7
-    assert merge(stale, heard(9, 14, 9)).incident is None  # fires again: the engine says where it belongs
+    assert merge(stale, heard(9, 14, 9)).incident == 7  # fires again: the engine says whether it goes on there
 
 
 def test_annotations_are_those_of_the_newer_word() -> None:

@@ -148,16 +148,6 @@ def test_when_the_cause_lies_deeper_its_people_are_paged_and_nobody_twice() -> N
     assert world.incidents[1].title == "catalog is down"
 
 
-def test_a_late_word_that_it_fires_does_not_disturb_a_resolved_incident() -> None:
-    world = World(replace(POLICY, auto_resolve=60))
-    world.hear(stored("payment"))
-    world.hear(replace(stored("payment"), state=RESOLVED))
-    world.pass_time(60)
-    before = list(world.events)
-    world.hear(stored("payment"))
-    assert world.events == before
-
-
 def test_an_alert_that_was_silent_when_its_incident_was_closed_and_fires_again_is_a_new_incident() -> None:
     world = World()
     world.hear(stored("payment"))
