@@ -3,23 +3,44 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 _FNV_OFFSET = 14695981039346656037
 _FNV_PRIME = 1099511628211
 _MASK = (1 << 64) - 1
+_REMEMBERED = 128  # characters of a pair that is worth remembering
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:
     """Alertmanager's identity of an alert: FNV-1a 64 over the sorted names and values, each ended by 0xFF.
 
-    Source: prometheus/common model.LabelSet.Fingerprint. 16 lower-case hex digits.
+    Source: prometheus/common model.LabelSet.Fingerprint. 16 lower-case hex digits. A pair of labels that came before
+    costs one look-up: what its bytes do to the value depends on the lowest eight bits of it alone, but for a factor.
     """
-    data = b"".join(name.encode() + b"\xff" + labels[name].encode() + b"\xff" for name in sorted(labels))
     value = _FNV_OFFSET
-    for byte in data:
-        value = ((value ^ byte) * _FNV_PRIME) & _MASK
+    for name in sorted(labels):
+        text = labels[name]
+        low = value & 0xFF
+        steps = _steps if len(name) + len(text) <= _REMEMBERED else _steps.__wrapped__
+        factor, end = steps(name, text, low)
+        value = ((value - low) * factor + end) & _MASK
     return f"{value:016x}"
+
+
+@lru_cache(maxsize=1 << 16)
+def _steps(name: str, text: str, low: int) -> tuple[int, int]:
+    """The prime to the power of the number of bytes, and the value after them where it was `low` (0 to 255) before."""
+    data = b"%b\xff%b\xff" % (name.encode(), text.encode())
+    prime, mask = _FNV_PRIME, _MASK
+    for byte in data:
+        low = (low ^ byte) * prime & mask
+    return _power(len(data)), low
+
+
+@lru_cache(maxsize=1 << 10)
+def _power(exponent: int) -> int:
+    return pow(_FNV_PRIME, exponent, 1 << 64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Alerts, by fingerprint. The caller is in a transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from incident.core.alerts import FIRING, RESOLVED, STALE, StoredAlert, merge, news
-from incident.store.sql import chunks, upsert
+from incident.store.sql import Many, chunks, upserting
 from incident.store.tables import alerts
 from probes.labels import LabelMatcher, all_match
 
@@ -19,27 +19,53 @@ SENT_AGAIN_WITHIN = timedelta(minutes=2)  # Prometheus does so every minute unle
 def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> bool:
     """Merges these, in their order, into what is known. Returns whether the engine has something to look at."""
     batch = list(incoming)
-    known = _known(connection, [alert.fingerprint for alert in batch])
+    known = _standing(connection, {alert.fingerprint for alert in batch})
     changed: dict[str, StoredAlert] = {}
-    waiting = {fingerprint for fingerprint, (_, pending) in known.items() if pending}
+    waiting = {fingerprint for fingerprint, row in known.items() if row.pending}
     for alert in batch:
-        old = changed.get(alert.fingerprint) or known.get(alert.fingerprint, (None, 0))[0]
+        old = changed.get(alert.fingerprint) or known.get(alert.fingerprint)
         merged = alert if old is None else merge(old, alert)
         if news(old, merged):
             waiting.add(alert.fingerprint)
         changed[alert.fingerprint] = merged
-    rows = [
-        {**_row(alert), "pending": WAITING if alert.fingerprint in waiting else DECIDED} for alert in changed.values()
-    ]
-    upsert(connection, alerts, rows)
+    repeated, others = [], []
+    for fingerprint, alert in changed.items():
+        pending = WAITING if fingerprint in waiting else DECIDED
+        if (row := known.get(fingerprint)) and (row.incident, row.muted) == (alert.incident, alert.muted):
+            repeated.append({name: getattr(alert, name) for name in _OF_A_REPEAT} | {"key": fingerprint, "to": pending})
+        else:
+            others.append({**_row(alert), "pending": pending})
+    _REPEAT(connection, repeated)
+    _STORE(connection, others)
     return bool(waiting)
 
 
 _COLUMNS = tuple(item.name for item in fields(StoredAlert))
+_OF_A_REPEAT = tuple(name for name in _COLUMNS if name not in ("fingerprint", "labels", "incident", "muted"))
+_STORE = Many(lambda dialect: upserting(dialect, alerts, [*_COLUMNS, "pending"]))
+_REPEAT = Many(
+    lambda _: (
+        update(alerts)
+        .where(alerts.c.fingerprint == bindparam("key"))
+        .values(
+            {name: bindparam(name, type_=alerts.c[name].type) for name in _OF_A_REPEAT} | {"pending": bindparam("to")}
+        )
+    )
+)
+_MERGED = tuple(alerts.c[name] for name in ("starts_at", "ends_at", "state", "timeout", "incident", "muted"))
 
 
 def _row(alert: StoredAlert) -> dict[str, Any]:
     return {name: getattr(alert, name) for name in _COLUMNS}
+
+
+def _standing(connection: Connection, fingerprints: Collection[str]) -> dict[str, Row[Any]]:
+    """What decides how these are merged, without their texts."""
+    query = select(alerts.c.fingerprint, alerts.c.pending, *_MERGED)
+    found: dict[str, Row[Any]] = {}
+    for some in chunks(sorted(fingerprints)):
+        found.update((row.fingerprint, row) for row in connection.execute(query.where(alerts.c.fingerprint.in_(some))))
+    return found
 
 
 def _known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, tuple[StoredAlert, int]]:
@@ -154,8 +180,8 @@ def decided(connection: Connection, looked_at: Iterable[StoredAlert], belongs: M
         )
 
 
-def move(connection: Connection, belongs: Mapping[str, int]) -> None:
-    """These alerts are of other incidents now."""
+def move(connection: Connection, belongs: Mapping[str, int | None]) -> None:
+    """These alerts are of other incidents now, or of none."""
     if belongs:
         change = update(alerts).where(alerts.c.fingerprint == bindparam("key")).values(incident=bindparam("number"))
         connection.execute(change, [{"key": key, "number": number} for key, number in belongs.items()])

@@ -4,8 +4,10 @@ On both, one writes at a time and sees all that was committed before: on SQLite 
 lock that goes with the transaction. So what two processes decide never crosses.
 """
 
+import json
 from typing import Any
 
+import msgspec
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -107,9 +109,25 @@ def _set_up_postgresql(connection: Any, _record: Any) -> None:
     connection.commit()
 
 
+def to_json(value: Any) -> str:
+    """As json.dumps, which writes what is rare: half a surrogate pair, subclasses of str."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, UnicodeEncodeError):
+        return json.dumps(value)
+
+
+def from_json(text: str | bytes) -> Any:
+    """As json.loads, which reads what is rare: half a surrogate pair, NaN."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return json.loads(text)
+
+
 def _create(url: URL, **options: Any) -> Engine:
     try:
-        return create_engine(url, **options)
+        return create_engine(url, json_serializer=to_json, json_deserializer=from_json, **options)
     except (ArgumentError, ImportError):
         shown = url.drivername
         cure = "pip install 'shopwatch[postgres]', or " if shown.startswith("postgresql") else ""
