@@ -37,7 +37,8 @@ def stand_apart(
     belongs: dict[str, int | None] = {}
     _put_back(incident.number, placing, belongs)
     left = set(left_behind(draft.incidents[incident.number]))
-    successor = _successor(draft.incidents[incident.number], [one for one in placing.batch if one.fingerprint in left])
+    remaining = [one for one in placing.batch if one.fingerprint in left]
+    successor = _successor(draft.incidents[incident.number], remaining, placing)
     if successor is not None:
         words = f"{incident.service} is over, and {successor.service} is not: it lies there"
         placing.reroot(draft.incidents[incident.number], successor, words)
@@ -70,17 +71,22 @@ def _put_back(number: int, placing: Placing, belongs: dict[str, int | None]) -> 
             belongs.update(placing.belongs)
 
 
-def _successor(incident: Incident, left: Sequence[StoredAlert]) -> StoredAlert | None:
+def _successor(incident: Incident, left: Sequence[StoredAlert], placing: Placing) -> StoredAlert | None:
     """The alert whose service the incident is about from now on: it began there, or was opened again only for it."""
+    over, again = incident.root_over_at, incident.reopened_at
+    only_for_them = over is not None and again is not None and over < again
     began = [root["service"] for root in reversed(incident.roots)]
+    alone = [alert for alert in left if not _has_a_cause(alert, incident, placing)]
     for service in began:
-        found = next((alert for alert in left if alert.service == service), None)
+        found = next((alert for alert in alone if alert.service == service), None)
         if found is not None:
             return found
-    over, again = incident.root_over_at, incident.reopened_at
-    if left and over is not None and again is not None and over < again:
-        return left[0]
-    return None
+    return alone[0] if alone and only_for_them else None
+
+
+def _has_a_cause(alert: StoredAlert, incident: Incident, placing: Placing) -> bool:
+    """Another incident that is open: what this alert says is part of that, or of what that turns out to be."""
+    return placing.related(alert.service, incident.drill, incident.group, frozenset({incident.number})) is not None
 
 
 def _let_go(number: int, alerts: Sequence[StoredAlert], placing: Placing, belongs: dict[str, int | None]) -> None:

@@ -105,7 +105,7 @@ def reconsider(incident: Incident, draft: Draft, services: ServiceMap, scale: Sc
         return
     now, was = proposal.severity, incident.severity
     if now < was and (incident.overruled is None or now < incident.overruled):
-        data = {"severity": now, "was": was, "reason": proposal.reason}
+        data: dict[str, Any] = {"severity": now, "was": was, "reason": proposal.reason}
         data["channels"] = list(channels({**incident.labels, "severity": now}))
         why = proposal.reason or "the worst of its alerts"
         draft.add(incident.number, "severity", f"{was} → {now}: {why}", data)
