@@ -8,6 +8,7 @@ import click
 
 from incident.arguments import number_argument, text_argument, when, why_argument
 from incident.record_commands import RECORD
+from incident.reviews.commands import review, reviews
 from incident.screen import Shopwatch, acknowledged, done, print_events, print_incident, short, table_or, talking
 from incident.token_commands import token
 from probes.terminal import REFUSED, clean, emit_json, fail, local_time, workspace_dir
@@ -334,5 +335,5 @@ def reopen(number: int, words: tuple[str, ...], url: str | None, as_json: bool) 
     done(Shopwatch(url).act(number, "reopen", text=" ".join(words) or None), as_json, "open again")
 
 
-for command in RECORD:
+for command in (*RECORD, review, reviews):
     incident.add_command(command)

@@ -16,11 +16,13 @@ from incident.core.actor import Actor, Kind, Role
 from incident.core.alerts import DrillWindow, SourceWords, StoredAlert, accept
 from incident.core.decide import Policy
 from incident.core.deliveries import Telling
+from incident.core.folding import Draft
 from incident.core.model import Event, Incident
 from incident.core.muting.silences import Silence
 from incident.core.policy import RunbookFinder, policy_of
 from incident.daemon import engine, performing
 from incident.daemon.bell import Bell
+from incident.daemon.committing import commit
 from incident.daemon.holding import Holding
 from incident.daemon.performing import Alongside
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
@@ -28,6 +30,7 @@ from incident.events import Events
 from incident.history.keeper import History
 from incident.loaded import Loaded
 from incident.locations import Locations
+from incident.reviews.keeping import Reviews
 from incident.settings import Settings
 from incident.silences import of_incident
 from incident.silences import store as silence_store
@@ -81,6 +84,7 @@ class Desk:
             self.database, clock, self.write_retried, self._tell_of_silence, lambda n: self.changed(True, n)
         )
         self.attachments = Attachments(self)
+        self.reviews = Reviews(self)
         self.loaded = Loaded(clock())
         self.on_reload: list[Callable[[Settings], Awaitable[None]]] = []
         self._runbook_finder = runbook_finder
@@ -253,6 +257,18 @@ class Desk:
         if events:
             await self.changed(wake=True, messages=messages)
         return incident
+
+    async def say(self, decide: Callable[[Connection], tuple[Draft, Sequence[Incident]]]) -> int:
+        """Commits what Shopwatch itself has to say: a draft, and the incidents as they were. How many events it had."""
+
+        def job(connection: Connection) -> tuple[int, int]:
+            draft, before = decide(connection)
+            return len(draft.events), commit(connection, draft, before, self._telling())
+
+        events, messages = await self.write_retried(job)
+        if events:
+            await self.changed(messages=messages)
+        return events
 
     async def write_retried(self, job: Callable[[Connection], T], times: int = 5) -> T:
         """Decides anew when somebody else was faster, as happens where several processes share a database."""

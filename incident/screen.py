@@ -102,6 +102,8 @@ def print_incident(incident: dict[str, Any]) -> None:
         ("alerts", f"{incident.get('firing', 0)} firing of {len(incident['alerts'])}" if incident["alerts"] else ""),
         ("runbooks", clean(", ".join(incident["runbooks"]))),
         ("next update", local_time(incident["next_update_due"])),
+        ("seen before", clean((incident.get("similar") or {}).get("said") or "")),
+        ("causes", clean(", ".join(incident.get("causes") or ()))),
     ]
     for name, text in lines:
         if text:

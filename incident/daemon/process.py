@@ -129,6 +129,7 @@ async def serve(
                         desk.history.run(),
                         heartbeat.run(desk),
                         desk.attachments.run(),
+                        desk.reviews.run(),
                     )
                     core = [group.create_task(work) for work in parts]
                     supervised = group.create_task(prober.run())

@@ -29,6 +29,7 @@ from incident.web.muting_api import MutingApi
 from incident.web.on_demand import OnDemandRuns
 from incident.web.openapi import describe
 from incident.web.reload import reload_routes
+from incident.web.reviews import ReviewsApi
 from incident.web.status import StatusPage
 from probes import __version__
 
@@ -66,6 +67,8 @@ async def create_app(
     app.include_router(api.router)
     app.include_router(HistoryApi(desk).router)
     app.include_router(MutingApi(desk).router)
+    app.include_router(ReviewsApi(desk).router)
+    desk.reviews.folder = folder
     app.router.routes.extend([*_plain_routes(desk, settings, folder, metrics), *OnDemandRuns(line).routes()])
     app.router.routes.extend(Hooks(desk, callers, desk.now).routes())
     app.add_exception_handler(RequestValidationError, _invalid)

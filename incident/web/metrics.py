@@ -59,6 +59,7 @@ class Metrics:
         registry.register(_Snapshot(numbers))
         registry.register(Budgets(await self.desk.history.budgets()))
         registry.register(_Configuration(self.desk.loaded))
+        registry.register(_ActionItems(await self.desk.reviews.counts()))
         body = generate_latest(self.journeys) + generate_latest(registry)
         return Response(body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
@@ -92,6 +93,19 @@ class _Snapshot:
         yield CounterMetricFamily(
             "shopwatch_engine_cycle_failures", "Cycles that failed.", value=numbers.cycle_failures
         )
+
+
+class _ActionItems:
+    """What incidents have left to be done, by state."""
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self.counts = counts
+
+    def collect(self) -> Iterable[Metric]:
+        items = GaugeMetricFamily("shopwatch_action_items", "Action items of incidents.", labels=["state"])
+        for state, count in self.counts.items():
+            items.add_metric([state], count)
+        yield items
 
 
 class _Configuration:
