@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from incident.web import guards
+from incident.web import bodies, guards
 from incident.web.callers import Callers
 
 JSON_TYPE = ("application/json",)
@@ -109,7 +109,7 @@ class Gate:
                 self._check_origin(peer, rule)
             scope.setdefault("state", {})["actor"] = await self._caller(peer, rule)
             if peer.method not in guards.SAFE:
-                receive = await self._with_body(receive, peer, rule.body_limit)
+                receive = await self._with_body(receive, peer, rule)
         except Refusal as refusal:
             await answer(scope["path"], refusal)(scope, receive, send)
             return
@@ -140,8 +140,9 @@ class Gate:
             return None
         raise Refusal(401, "a token is needed: Authorization: Bearer TOKEN (see `shopwatch token create`)")
 
-    async def _with_body(self, receive: Receive, peer: guards.Peer, limit: int) -> Receive:
-        """Reads the whole body, never more than `limit` bytes, and returns a `receive` that gives it out again."""
+    async def _with_body(self, receive: Receive, peer: guards.Peer, rule: Rule) -> Receive:
+        """Reads the whole body, never more than the rule's limit, and returns a `receive` that gives it out again."""
+        limit = rule.body_limit
         too_large = Refusal(413, f"the body is larger than {limit // KIB} KiB")
         declared = peer.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
@@ -162,7 +163,19 @@ class Gate:
                         break
         except TimeoutError:
             raise Refusal(408, f"the body did not arrive within {self.body_seconds:g} seconds") from None
-        return _replay(b"".join(parts), receive)
+        body = b"".join(parts)
+        _check(body, rule)
+        return _replay(body, receive)
+
+
+def _check(body: bytes, rule: Rule) -> None:
+    """What comes as JSON can be read and written again by everybody. Intakes are as lenient as those they stand for."""
+    if rule.types != JSON_TYPE or not body:
+        return
+    if bodies.too_deep(body):
+        raise Refusal(400, f"the body is nested deeper than {bodies.DEEPEST} levels")
+    if rule.access is Access.TOKEN and (text := bodies.no_json(body)):
+        raise Refusal(400, text)
 
 
 def bearer(header: str) -> str | None:

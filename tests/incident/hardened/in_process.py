@@ -43,7 +43,8 @@ class InProcess:
 
 
 @contextmanager
-def in_process(folder: Path, settings: Settings) -> Iterator[InProcess]:
+def in_process(folder: Path, settings: Settings, database: str | None = None) -> Iterator[InProcess]:
+    """`database`: an SQLAlchemy URL; by default SQLite in `folder`."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -52,7 +53,7 @@ def in_process(folder: Path, settings: Settings) -> Iterator[InProcess]:
         pass
 
     async def opened() -> InProcess:
-        desk = Desk(f"sqlite:///{folder / 'shopwatch.db'}", settings)
+        desk = Desk(database or f"sqlite:///{folder / 'shopwatch.db'}", settings)
         await desk.start()
         return InProcess(loop, desk, await create_app(desk, settings, folder, reload=nothing))
 
