@@ -62,11 +62,14 @@ class Form:
         true and false set a checkbox. Raises FormNotFound.
         """
         pressed = self._button(button)
+        method = self._attribute(pressed, "method", "formmethod").lower()
+        if method == "dialog":
+            raise FormNotFound("the form only closes a dialog (method=dialog): a browser sends nothing, so name another")
         pairs = self._filled(self._pairs(pressed), fields)
         encoding = self._attribute(pressed, "enctype", "formenctype").lower()
         url = self._action(pressed)
         charset = self._charset()
-        if self._attribute(pressed, "method", "formmethod").lower() != "post":
+        if method != "post":
             parts = urlsplit(url)._replace(query=_urlencoded(pairs, charset), fragment="")
             return Submission("GET", urlunsplit(parts), pairs, None, None)
         if encoding == MULTIPART:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 _REFUSED = range(400, 500)
 _UNCLEAR = (408, 409, 425, 429)  # refused for now, or because it is there already
 _VALUE_LIMIT = 500  # bytes of what people are shown of a thing
+_WHY_LIMIT = 300
 
 
 @asynccontextmanager
@@ -73,10 +74,17 @@ def _settle(model: StepModel, run: Run, step: Step, entry: Entry, error: BaseExc
         state = "created"  # it came back, and something else about the answer was wrong
     try:
         entry = replace(entry, answered=step.status is not None and step.status < 500)  # a gateway gives up first
-        run.made.append(_record(run, entry, state, value, type(error).__name__))
+        run.made.append(_record(run, entry, state, value, _why(error, run.masker())))
     except (LedgerUnwritable, OSError) as unwritable:  # the intent is on disk, and it stays listed
         log.error("ledger entry %s stays an intent: %s", entry.id, unwritable)
         run.made.append(entry)
+
+
+def _why(error: BaseException, masker: Masker) -> str:
+    """What people read beside a leftover: what was wrong with the answer, or that none came."""
+    if isinstance(error, asyncio.CancelledError):
+        return "the run ended before the answer was read"
+    return masker.clip(str(error) or type(error).__name__, _WHY_LIMIT)
 
 
 def _state(run: Run, step: Step, error: BaseException) -> str:

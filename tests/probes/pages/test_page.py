@@ -259,6 +259,12 @@ def test_a_form_that_leads_out_of_the_web_is_refused(action: str) -> None:
         submit(f"<form action='{action}'>")
 
 
+@pytest.mark.parametrize("html", ["<form method=dialog><button>", "<form method=post><button formmethod=dialog>"])
+def test_a_form_that_only_closes_a_dialog_is_not_sent(html: str) -> None:
+    with pytest.raises(FormNotFound, match="only closes a dialog"):
+        submit(html)
+
+
 def test_what_is_there_is_said_when_a_form_is_not() -> None:
     with pytest.raises(FormNotFound, match="nothing matches #login; the page's forms: #search, form"):
         submit("<form id=search></form><form action=/x></form>", at="#login")

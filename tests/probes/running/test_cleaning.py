@@ -84,6 +84,8 @@ async def test_a_request_whose_answer_never_came_stays_listed_as_unknown(shop: S
     shop.pages["/"] = lambda _: asyncio.sleep(60)
     await run(shop, context, {"post": "/", "creates": "{{ run_id }}", "timeout": "500ms"})
     assert states(context) == ["intent", "unknown"]
+    (left,) = context.ledger.leftovers()
+    assert "no answer within" in (left.detail or "")
 
 
 async def test_a_request_that_never_left_made_nothing(shop: Shop, context: RunContext) -> None:
@@ -121,7 +123,8 @@ async def test_a_cancelled_run_gives_its_account_back_and_its_order_stays_known(
     lease = context.accounts.try_lease(["a@x"])
     assert lease is not None
     lease.release()
-    assert [entry.state for entry in context.ledger.leftovers()] == ["unknown"]
+    (left,) = context.ledger.leftovers()
+    assert (left.state, left.detail) == ("unknown", "the run ended before the answer was read")
 
 
 async def test_a_created_thing_without_a_name_is_unknown(shop: Shop, context: RunContext) -> None:
@@ -129,6 +132,8 @@ async def test_a_created_thing_without_a_name_is_unknown(shop: Shop, context: Ru
     step = await failing(shop, context, {"post": "/", "creates": "{{ order }}"})
     assert step.reason is Reason.CONFIG
     assert states(context) == ["intent", "unknown"]
+    (left,) = context.ledger.leftovers()
+    assert "order" in (left.detail or "")  # in words, for whoever has to look for it in the shop
 
 
 async def test_cleanup_runs_for_what_may_have_been_made_though_nothing_answered(
