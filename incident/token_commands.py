@@ -22,17 +22,21 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="`source` is for systems that send alerts.")
+@click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    help="`source` is for systems that send alerts. Default: the role of the person of this name in shopwatch.yaml.",
+)
 @talking
-def token_create(name: str, role: str, url: str | None, as_json: bool) -> None:
+def token_create(name: str, role: str | None, url: str | None, as_json: bool) -> None:
     """Make a token.
 
     \b
     Example:
-      shopwatch token create lead --role commander
+      shopwatch token create lead
       shopwatch token create prometheus --role source
     """
-    made = Shopwatch(url).call("POST", "/api/v1/tokens", {"name": name, "role": role})
+    made = Shopwatch(url).call("POST", "/api/v1/tokens", {"name": name, **({"role": role} if role else {})})
     if as_json:
         emit_json(made)
         return

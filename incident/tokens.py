@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +28,8 @@ class Tokens:
         self.use(settings)
 
     def use(self, settings: Settings) -> None:
-        """The sources of these settings, and no others."""
+        """The sources and people of these settings, and no others."""
+        self._people = {name: Role.parse(person.role) for name, person in settings.people.items()}
         self._sources = {
             store.digest(source.token): Actor(source.name, Role.VIEWER, Kind.SOURCE)
             for source in settings.intake.sources
@@ -41,6 +43,12 @@ class Tokens:
         await self._database.write(lambda connection: store.add(connection, actor, secret, self._clock()))
         self._read_at = float("-inf")
         return secret
+
+    def role_of(self, name: str) -> Role:
+        """That of a person of shopwatch.yaml. Raises Refused for anybody else."""
+        if name not in self._people:
+            raise Refused(f"{readable(name)!r} is not one of the people in shopwatch.yaml: say which role (--role)")
+        return self._people[name]
 
     def lend(self, actor: Actor) -> str:
         secret = store.new_secret()
@@ -63,4 +71,10 @@ class Tokens:
         if time.monotonic() - self._read_at > _FRESH:
             self._stored = await self._database.read(store.actors)
             self._read_at = time.monotonic()
-        return self._stored.get(key)
+        stored = self._stored.get(key)
+        return None if stored is None else self._limited(stored)
+
+    def _limited(self, actor: Actor) -> Actor:
+        """A person may do what the token and the file both allow: lowering a role in the file works at once."""
+        role = self._people.get(actor.name) if actor.kind is Kind.PERSON else None
+        return actor if role is None or role >= actor.role else replace(actor, role=role)

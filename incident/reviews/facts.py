@@ -98,7 +98,7 @@ def _impact(material: Material) -> dict[str, Any]:
 
 def _similar(incident: Incident, others: Sequence[Incident]) -> list[dict[str, Any]]:
     causes = {name.casefold() for name in incident.causes}
-    found = []
+    found: list[dict[str, Any]] = []
     for other in others:
         how = incident.links.get(str(other.number))
         if causes & {name.casefold() for name in other.causes}:

@@ -55,7 +55,7 @@ def orders(per_minute: Mapping[str, float], journeys: Iterable[Mapping[str, Any]
     for journey in journeys:
         for service in journey["services"]:
             told[service] = max(told.get(service, 0.0), journey["minutes"])
-    found = []
+    found: list[dict[str, Any]] = []
     for service, rate in per_minute.items():
         minutes = told.get(service, _minutes(lasted))
         found.append({"service": service, "per_minute": rate, "minutes": minutes, "orders": round(rate * minutes)})

@@ -235,10 +235,11 @@ class Api:
     async def create_token(self, actor: Caller, args: models.NewToken) -> Any:
         actor.must_be(Role.ADMIN, "make tokens")
         source = args.role == "source"
-        role, kind = ("viewer", Kind.SOURCE) if source else (args.role, Kind.PERSON)
+        said = args.role or str(self.desk.tokens_kept.role_of(args.name))
+        role, kind = ("viewer", Kind.SOURCE) if source else (said, Kind.PERSON)
         secret = await self.desk.create_token(args.name, role, kind)
         await self.callers.refresh()
-        return {"name": args.name, "role": args.role, "token": secret}
+        return {"name": args.name, "role": said, "token": secret}
 
     async def revoke_token(self, name: str, actor: Caller) -> Any:
         actor.must_be(Role.ADMIN, "revoke tokens")

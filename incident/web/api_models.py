@@ -176,7 +176,9 @@ class NewToken(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[\w.@+-]+$")
-    role: Literal["viewer", "responder", "commander", "admin", "source"]
+    role: Literal["viewer", "responder", "commander", "admin", "source"] | None = Field(
+        default=None, description="Missing: that of the person of this name in shopwatch.yaml."
+    )
 
 
 class Shape(BaseModel):
