@@ -214,6 +214,8 @@ def _close(act: Act, force: bool, why: str, public: bool = False) -> dict[str, A
 def _reopen(act: Act) -> None:
     if act.incident.open:
         raise Refused(f"#{act.number} is open: there is nothing to reopen")
+    if act.incident.merged_into is not None:
+        raise Refused(f"#{act.number} goes on in #{act.incident.merged_into}: unmerge it, to have it apart again")
     why = said(act.args, required=False)
     due = cadence.first(act.draft.now).isoformat()
     act.say("reopened", f"Reopened by {act.actor.name}" + (f": {why}" if why else ""), next_update_due=due)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -57,7 +58,7 @@ def do(world: World, step: tuple[str, object, object] | tuple[str, object]) -> b
             world.wait(seconds)
         case ("resolve" | "reopen" as what, int(number)):
             incident = world.incidents.get(number)
-            if incident is not None and incident.open == (what == "resolve"):
+            if incident is not None and incident.merged_into is None and incident.open == (what == "resolve"):
                 world.say(number, "resolved" if what == "resolve" else "reopened")
                 return True
         case ("merge", int(number), int(into)):
@@ -134,9 +135,7 @@ def test_a_channel_is_paged_once_an_incident_and_again_only_when_it_was_opened_a
             mine = [kinds[page[0], page[1]] for page in world.pages if (page[0], page[2]) == (number, channel)]
             assert len([event for event in mine if event.kind != "reopened"]) <= 1
             again = [event.at for event in mine]
-            assert all(
-                later - sooner >= timedelta(seconds=300) for sooner, later in zip(again, again[1:], strict=False)
-            )
+            assert all(later - sooner >= timedelta(seconds=300) for sooner, later in pairwise(again))
 
 
 def alert(start: float, end: float) -> Alert:
