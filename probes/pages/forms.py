@@ -64,7 +64,7 @@ class Form:
         pressed = self._button(button)
         method = self._attribute(pressed, "method", "formmethod").lower()
         if method == "dialog":
-            raise FormNotFound("the form only closes a dialog (method=dialog): a browser sends nothing, so name another")
+            raise FormNotFound("the form only closes a dialog (method=dialog); a browser sends nothing: name another")
         pairs = self._filled(self._pairs(pressed), fields)
         encoding = self._attribute(pressed, "enctype", "formenctype").lower()
         url = self._action(pressed)

@@ -55,6 +55,7 @@ class Tidying:
         self._file = _LedgerFile()
         self._known: Mapping[str, Journey] = {}
         self._in_vain: dict[str, str] = {}  # by entry: why it is not tried
+        self._warned: dict[str, str] = {}  # by entry: what was said about it
         self._counts: dict[str, Counter[str]] = {}
         self._ever: set[str] = set()
 
@@ -94,8 +95,10 @@ class Tidying:
         changed = await asyncio.to_thread(self._file.read, context.ledger)
         if changed or journeys is not self._known:
             self._known = journeys
-            self._judge(journeys)
+            whys = ((entry.id, obstacle(entry, journeys)) for entry in self._file.entries)
+            self._in_vain = {entry_id: why for entry_id, why in whys if why is not None}
         left = [entry for entry in self._file.entries if not self._goes_on(entry, context)]
+        self._warn(left)
         self._counts = _by_journey(left)
         self._ever |= self._counts.keys()
         said = self._alert(left)
@@ -105,13 +108,13 @@ class Tidying:
         for run_id in self._due(left, context.now()):
             self._tasks[run_id] = asyncio.create_task(self._undo(run_id, context, journeys))
 
-    def _judge(self, journeys: Mapping[str, Journey]) -> None:
-        in_vain = {entry.id: why for entry in self._file.entries if (why := obstacle(entry, journeys)) is not None}
-        for entry in self._file.entries:
-            why = in_vain.get(entry.id)
-            if why is not None and self._in_vain.get(entry.id) != why:
+    def _warn(self, left: Sequence[Entry]) -> None:
+        """Once about each thing that nothing will undo; not while its run goes on, which may well do so itself."""
+        for entry in left:
+            why = self._in_vain.get(entry.id)
+            if why is not None and self._warned.get(entry.id) != why:
                 log.warning("something may be left in the shop", id=entry.id, journey=entry.journey, why=why)
-        self._in_vain = in_vain
+        self._warned = {entry.id: self._in_vain[entry.id] for entry in left if entry.id in self._in_vain}
 
     def _goes_on(self, entry: Entry, context: RunContext) -> bool:
         """Its run has not ended yet: nobody knows what it will leave."""

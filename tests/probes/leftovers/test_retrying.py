@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from probes.files.secrets import Environment
 from probes.language.journey import Journey
@@ -246,3 +247,23 @@ async def test_another_prober_takes_over_when_the_one_that_tidies_ends(shop: Sho
             await asyncio.sleep(0.05)
     tasks[1].cancel()
     await asyncio.gather(tasks[1], return_exceptions=True)
+
+
+async def test_an_order_under_way_is_no_trouble_yet_and_one_that_nobody_can_undo_is_said_once(
+    shop: Shop, context: RunContext
+) -> None:
+    shop.pages["POST /orders"] = lambda _: asyncio.sleep(60)
+    journey = checkout(shop)
+    task = asyncio.create_task(run_journey(journey, context))
+    tidy = tidying(context, [], journey)
+    with capture_logs() as logs:
+        while not shop.requests:
+            await asyncio.sleep(0.01)
+        await look_until_quiet(tidy)
+        assert [entry.state for entry in context.ledger.leftovers()] == ["intent"]
+        assert logs == []
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        for _ in range(3):
+            await look_until_quiet(tidy)
+    assert [(line["event"], line["journey"]) for line in logs] == [("something may be left in the shop", "j")]
