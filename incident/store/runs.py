@@ -25,6 +25,7 @@ from incident.store.tables import journeys, run_failures, run_places, run_shapes
 
 _OUTCOMES = ("up", "degraded", "down", "skipped")
 MOST_EVIDENCE = 20  # whole failures of one journey at one location in one hour; the others are as short as good runs
+MOST_STEPS = 500  # of one run, or of its cleaning
 AHEAD = timedelta(days=1)  # how far a prober's clock may be ahead for its runs to be kept
 HOUR = 3_600_000  # milliseconds
 DAY = 24 * HOUR
@@ -54,20 +55,22 @@ def checked(result: Any) -> dict[str, Any]:
     if not isinstance(result, Mapping):
         raise Refused("a result should be an object")
     texts = {name: result.get(name) for name in ("journey", "run_id", "service")}
-    wrong = [name for name, value in texts.items() if not isinstance(value, str) or not 0 < len(value) <= 100]
+    wrong = [name for name, value in texts.items() if not isinstance(value, str) or not _is_name(value)]
     if result.get("outcome") not in _OUTCOMES:
         wrong.append("outcome")
     location = result.get("location") or "local"
     duration = result.get("duration_s")
-    if not isinstance(location, str) or len(location) > 100:
+    if not isinstance(location, str) or not _is_name(location):
         wrong.append("location")
     if isinstance(duration, bool) or not isinstance(duration, int | float) or not 0 <= duration < 1e6:
         wrong.append("duration_s")
     try:
         started = datetime.fromisoformat(result["started_at"])
-    except (KeyError, TypeError, ValueError):
+        started.astimezone(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError):
         wrong.append("started_at")
         started = datetime.now(UTC)
+    wrong += [name for name in ("steps", "cleanup") if not _steps_of(result.get(name))]
     if wrong or started.tzinfo is None:
         raise Refused(f"a result has a bad {', '.join(wrong or ['started_at'])}")
     return {
@@ -78,6 +81,16 @@ def checked(result: Any) -> dict[str, Any]:
         "duration_s": float(duration or 0),
         "result": dict(result),
     }
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= 100 and text.isprintable()
+
+
+def _steps_of(value: Any) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, list) and len(value) <= MOST_STEPS and all(isinstance(step, Mapping) for step in value)
 
 
 def is_sound(result: Any) -> bool:

@@ -110,3 +110,37 @@ def test_what_was_taken_in_can_be_read_again(app: InProcess, document: dict[str,
             assert response.status_code < 400 or response.status_code in (404, 410), (path, response.text)
             if response.headers.get("content-type") == "application/json":
                 json.loads(response.content, parse_constant=lambda name: pytest.fail(f"{name} in {path}"))
+
+
+WRONG_RESULTS: dict[str, dict[str, Any]] = {
+    "a time after the last": {"started_at": "9999-12-31T23:59:59-23:59"},
+    "a time that is none": {"started_at": {}},
+    "no number": {"duration_s": 10**400},
+    "steps that are text": {"steps": "open"},
+    "steps that are no objects": {"steps": [1]},
+    "steps without end": {"steps": [{}] * 5000},
+    "a journey that no database stores": {"journey": "\x00"},
+    "a service that clears the screen": {"service": "\x1b[2J"},
+    "a location that turns text around": {"location": "\u202eberlin"},
+}
+RESULT = {
+    "journey": "checkout", "run_id": "r1", "service": "checkout", "outcome": "up", "duration_s": 0.5,
+    "started_at": "2026-03-01T09:00:00+00:00", "location": "local", "steps": [], "cleanup": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", WRONG_RESULTS)
+def test_a_result_that_cannot_be_kept_is_refused(app: InProcess, wrong: str) -> None:
+    source = {"Authorization": f"Bearer {app.tokens['source']}"}
+    result = RESULT | WRONG_RESULTS[wrong]
+    assert app.request("POST", "/api/v1/results", headers=source, json=[result]).status_code == 400
+
+
+@pytest.mark.parametrize("text", ["NaN", "-Infinity", "1e999", '"\\ud800"', "[" * 65 + "]" * 65])
+def test_what_could_not_be_written_down_again_is_not_taken(app: InProcess, text: str) -> None:
+    admin = {"Authorization": f"Bearer {app.tokens['admin']}", "Content-Type": "application/json"}
+    body = f'[{json.dumps(RESULT)[:-1]}, "more": {text}}}]'
+    assert app.request("POST", "/api/v1/results", headers=admin, content=body).status_code == 400
+    body = f'{{"scorecard": {{"text": {text}}}}}'
+    assert app.request("PATCH", "/api/v1/drills/1", headers=admin, content=body).status_code == 400
+    assert app.request("GET", "/api/v1/journeys", headers=admin).status_code == 200
