@@ -19,7 +19,7 @@ from pydantic import (
 
 from incident.history.settings import BurnRate
 from incident.intake.settings import Heartbeat, Intake
-from incident.muting_settings import Inhibit, MaintenanceWindow
+from incident.muting_settings import Inhibit, MaintenanceWindow, Matcher
 from incident.references import references
 from probes.duration import Duration
 from probes.files.mistakes import Mistake, WorkspaceInvalid, errors
@@ -36,7 +36,6 @@ from probes.files.settings import (
     none_word,
 )
 from probes.files.workspace import Workspace
-from probes.labels import LabelMatcher, parse_matcher
 
 Role = Literal["viewer", "responder", "commander", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "responder", "commander", "admin")  # each may do what those before it may
@@ -91,14 +90,6 @@ def _network(text: str) -> str:
     return text
 
 
-def _matcher(text: object) -> LabelMatcher:
-    if isinstance(text, LabelMatcher):
-        return text
-    if not isinstance(text, str):
-        raise ValueError('should be a matcher such as severity="SEV1"')
-    return parse_matcher(text)
-
-
 def _like(pattern: str, what: str) -> AfterValidator:
     def validate(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -116,7 +107,6 @@ SlackChannel = Annotated[
 ]
 Email = Annotated[str, _like(r"[^@\s]+@[^@\s]+", "a mail address")]
 AppriseUrl = Annotated[str, _like(r"[a-zA-Z][a-zA-Z0-9+.-]*:.+", "an Apprise URL, such as mailto://user:password@host")]
-Matcher = Annotated[LabelMatcher, BeforeValidator(_matcher), WithJsonSchema({"type": "string"})]
 
 
 class Person(Strict):
