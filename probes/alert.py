@@ -47,7 +47,8 @@ def _power(exponent: int) -> int:
 class Alert:
     """Instants are UTC. `ends_at` in the past means resolved by its source; `generator_url` leads to the source.
 
-    `timeout` is Alertmanager's flag: `ends_at` was not given by the source but set by the receiver.
+    `timeout` is Alertmanager's flag: `ends_at` was not given by the source but set by the receiver. `identity` is the
+    fingerprint where whoever read the alert knows it already.
     """
 
     labels: Mapping[str, str]
@@ -56,10 +57,11 @@ class Alert:
     annotations: Mapping[str, str] = field(default_factory=dict)
     generator_url: str = ""
     timeout: bool = False
+    identity: str = field(default="", compare=False)
 
     @property
     def fingerprint(self) -> str:
-        return fingerprint(self.labels)
+        return self.identity or fingerprint(self.labels)
 
     def to_json(self) -> dict[str, Any]:
         """The shape that `POST /api/v2/alerts` takes."""

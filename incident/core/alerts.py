@@ -91,13 +91,13 @@ def severity_words(level: str) -> list[str]:
 
 def accept(alert: Alert, source: str, now: datetime, words: SourceWords = _NO_WORDS) -> StoredAlert:
     """An alert that just came in. Empty labels are dropped. Raises Refused when it can have no identity."""
-    labels = dict(alert.labels)
+    labels, identity = dict(alert.labels), alert.identity
     if "" in labels.values():
-        labels = {name: value for name, value in labels.items() if value}
+        labels, identity = {name: value for name, value in labels.items() if value}, ""
     if not labels:
         raise Refused("an alert needs at least one label that is not empty")
     try:
-        identity = fingerprint(labels)
+        identity = identity or fingerprint(labels)
         "".join([*alert.annotations.keys(), *alert.annotations.values(), alert.generator_url]).encode()
     except UnicodeEncodeError:
         raise Refused("an alert holds text that is not Unicode (a lone surrogate)") from None

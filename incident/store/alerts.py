@@ -64,7 +64,8 @@ def _standing(connection: Connection, fingerprints: Collection[str]) -> dict[str
     query = select(alerts.c.fingerprint, alerts.c.pending, *_MERGED)
     found: dict[str, Row[Any]] = {}
     for some in chunks(sorted(fingerprints)):
-        found.update((row.fingerprint, row) for row in connection.execute(query.where(alerts.c.fingerprint.in_(some))))
+        rows = connection.execute(query.where(alerts.c.fingerprint.in_(some))).all()
+        found.update((row.fingerprint, row) for row in rows)
     return found
 
 

@@ -63,13 +63,14 @@ async def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.router.routes.extend(_plain_routes(desk, settings, folder, metrics))  # looked at in this order: hot ones first
     api = Api(desk, callers, desk.base_url, metrics.observe)
     app.include_router(api.router)
     app.include_router(HistoryApi(desk).router)
     app.include_router(MutingApi(desk).router)
     app.include_router(ReviewsApi(desk).router)
     desk.reviews.folder = folder
-    app.router.routes.extend([*_plain_routes(desk, settings, folder, metrics), *OnDemandRuns(line).routes()])
+    app.router.routes.extend(OnDemandRuns(line).routes())
     app.router.routes.extend(Hooks(desk, callers, desk.now).routes())
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -105,8 +106,8 @@ def _plain_routes(desk: Desk, settings: Settings, folder: Path | None, metrics: 
     page, alertmanager = StatusPage(desk, settings, desk.now, folder), Alertmanager(desk, settings, desk.now)
     desk.on_reload += [page.reload, alertmanager.reload]
     return [
-        *page.routes(),
         *alertmanager.routes(),
+        *page.routes(),
         Route("/metrics", metrics.get, methods=["GET"]),
         Route("/-/healthy", _healthy, methods=["GET"]),
         Route("/-/ready", _ready(desk), methods=["GET"]),

@@ -104,7 +104,7 @@ async def test_the_valid_ones_of_a_batch_are_stored_and_the_others_named(connect
         (b'[{"labels": {"a": "b"}, "startsAt": "yesterday"}]', 400, "startsAt of alert 0"),
         (b'[{"labels": {"a": "b"}, "endsAt": 12}]', 400, "endsAt of alert 0"),
         (b'[{"labels": {"a": "b"}, "endsAt": "2026-13-01T00:00:00Z"}]', 400, "endsAt of alert 0"),
-        (b"[" * 100_000, 400, "parsing alerts body"),
+        (b"[" * 100_000, 400, "deeper"),
         (b"\xff\xfe", 400, "parsing alerts body"),
     ],
 )
