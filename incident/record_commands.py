@@ -197,6 +197,20 @@ def _task_row(item: dict[str, Any]) -> tuple[str, ...]:
 
 @click.command()
 @number_argument
+@click.argument("name", metavar="NAME")
+@talking
+def runbook(number: int, name: str, url: str | None, as_json: bool) -> None:
+    """Say that you follow a runbook, so that others and the review know.
+
+    \b
+    Example:
+      shopwatch incident runbook 12 payment-channel-failure
+    """
+    done(Shopwatch(url).act(number, "runbook", name=name), as_json, f"the runbook {name} is followed")
+
+
+@click.command()
+@number_argument
 @text_argument
 @talking
 def cause(number: int, words: tuple[str, ...], url: str | None, as_json: bool) -> None:
@@ -301,4 +315,4 @@ def redact(number: int, seq: int, words: tuple[str, ...], url: str | None, as_js
     done(found, as_json, f"event {seq} is blank")
 
 
-RECORD = (merge, unmerge, duplicate, link, unlink, task, cause, silence, attach, evidence, redact)
+RECORD = (merge, unmerge, duplicate, link, unlink, task, cause, runbook, silence, attach, evidence, redact)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
 
 import structlog
 from starlette.background import BackgroundTask
@@ -98,7 +99,11 @@ class Chat:
         return repeated
 
     async def command(self, form: Mapping[str, str]) -> None:
-        await self._answer(form.get("response_url", ""), form.get("user_id", ""), lambda: _typed(form))
+        await self._answer(form.get("response_url", ""), form.get("user_id", ""), lambda: self._typed(form))
+
+    def _typed(self, form: Mapping[str, str]) -> Typed:
+        zone = ZoneInfo(self.desk.settings.shop.time_zone)
+        return parse(unescape(form.get("text", "")), self.desk.now().astimezone(zone))
 
     async def pressed(self, form: Mapping[str, str]) -> None:
         payload = _payload(form.get("payload", ""))
@@ -142,10 +147,6 @@ async def _body(request: Request) -> bytes | None:
         if len(read) > LARGEST:
             return None
     return bytes(read)
-
-
-def _typed(form: Mapping[str, str]) -> Typed:
-    return parse(unescape(form.get("text", "")))
 
 
 def _payload(text: str) -> dict[str, Any] | None:
