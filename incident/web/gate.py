@@ -20,6 +20,7 @@ from incident.web.callers import Callers
 JSON_TYPE = ("application/json",)
 FORM_TYPES = ("application/x-www-form-urlencoded", "application/json")
 KIB = 1024
+HELD = 256 * KIB * KIB  # bytes of bodies that are still arriving, all together
 BODY_SECONDS = 30.0  # a body that takes longer to arrive is cut off
 
 
@@ -97,6 +98,7 @@ class Gate:
         self.callers = callers
         self.names = names
         self.body_seconds = body_seconds
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -157,12 +159,17 @@ class Gate:
                         raise Refusal(400, "the request ended before its body did")
                     parts.append(message.get("body", b""))
                     size += len(parts[-1])
+                    self._held += len(parts[-1])
                     if size > limit:
                         raise too_large
+                    if self._held > HELD:
+                        raise Refusal(503, "too many bodies arrive at once: come again")
                     if not message.get("more_body", False):
                         break
         except TimeoutError:
             raise Refusal(408, f"the body did not arrive within {self.body_seconds:g} seconds") from None
+        finally:
+            self._held -= size
         body = b"".join(parts)
         _check(body, rule)
         return _replay(body, receive)

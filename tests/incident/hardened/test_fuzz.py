@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,7 +108,7 @@ def test_what_was_taken_in_can_be_read_again(app: InProcess, document: dict[str,
             response = app.request("GET", path + ("?all=true" if path.endswith("/incidents") else ""), headers=admin)
             assert response.status_code < 400 or response.status_code in (404, 410), (path, response.text)
             if response.headers.get("content-type") == "application/json":
-                json.loads(response.content, parse_constant=lambda name: pytest.fail(f"{name} in {path}"))
+                json.loads(response.content, parse_constant=pytest.fail)
 
 
 WRONG_RESULTS: dict[str, dict[str, Any]] = {

@@ -25,7 +25,10 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    config = uvicorn.Config(hello, http=Hasty, ws="none", lifespan="off", log_config=None, port=0, timeout_keep_alive=1)
+    config = uvicorn.Config(
+        hello, http=Hasty, ws="none", lifespan="off", log_config=None, port=0, timeout_keep_alive=1,
+        limit_concurrency=30,
+    )  # fmt: skip
     server = uvicorn.Server(config)
     server.config.load()
     server.lifespan = config.lifespan_class(config)
@@ -63,3 +66,36 @@ async def test_large_bodies_slow_ones_and_several_requests_are_none_of_its_busin
         writer.write(b"x" * 2 * HEAD_BYTES)
         assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
     writer.close()
+
+
+SLOW = {
+    "that say nothing": b"",
+    "that never end a head": b"GET / HTTP/1.1\r\nHost: x\r\n",
+    "that never send a body": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n",
+    "that ask and never ask again": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("begun", SLOW)
+async def test_who_holds_many_connections_shuts_nobody_out(port: int, begun: str) -> None:
+    held = []
+    for _ in range(60):
+        held.append(await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0)))
+        held[-1][1].write(SLOW[begun])
+    for _ in range(5):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await asyncio.wait_for(reader.readuntil(b"hello"), 5)).startswith(b"HTTP/1.1 200")
+        writer.close()
+    for _, writer in held:
+        writer.close()
+
+
+async def test_a_patient_neighbour_keeps_its_connection_while_another_address_takes_them_all(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12")
+    held = [await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0)) for _ in range(60)]
+    writer.write(b"345")
+    assert (await asyncio.wait_for(reader.readuntil(b"hello"), 5)).startswith(b"HTTP/1.1 200")
+    for _, other in [(reader, writer), *held]:
+        other.close()
