@@ -1,5 +1,6 @@
 """`shopwatch run`, `init`, `alert`, `incident`, `token`. What is heavy is imported by the command that needs it."""
 
+import sys
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -79,7 +80,11 @@ def alert_list(filters: tuple[str, ...], url: str | None, as_json: bool) -> None
     Example:
       shopwatch alert list --filter service=payment
     """
-    alerts = Shopwatch(url).get("/api/v2/alerts", filter=list(filters))
+    client = Shopwatch(url)
+    if as_json and not sys.stdout.isatty():  # for a program: thousands of them as they came
+        sys.stdout.buffer.write(client.download("/api/v2/alerts", filter=list(filters)) + b"\n")
+        return
+    alerts = client.get("/api/v2/alerts", filter=list(filters))
     if as_json:
         emit_json(alerts)
         return
@@ -89,7 +94,9 @@ def alert_list(filters: tuple[str, ...], url: str | None, as_json: bool) -> None
 
 def _alert_row(item: dict[str, Any]) -> tuple[str, ...]:
     labels, notes = item["labels"], item["annotations"]
-    name = " ".join(filter(None, (labels.get("alertname"), labels.get("journey"))))
+    location = labels.get("location", "local")
+    seen_from = "" if location == "local" else f"from {location}"
+    name = " ".join(filter(None, (labels.get("alertname"), labels.get("journey"), seen_from)))
     words = notes.get("summary") or notes.get("description") or ""
     severity, service = labels.get("severity", ""), labels.get("service", "")
     return (local_time(item["startsAt"]), severity, service, name, short(words), short(_held_back(item["status"])))

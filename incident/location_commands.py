@@ -1,5 +1,6 @@
 """`shopwatch probe locations`: the places from which probers look, as the daemon hears them."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +28,10 @@ def locations(forget: str | None, url: str | None, as_json: bool) -> None:
     if as_json:
         emit_json(found)
         return
+    show_locations(found)
+
+
+def show_locations(found: Sequence[dict[str, Any]]) -> None:
     head = ("LOCATION", "IS", "LAST HEARD", "JOURNEYS", "LEFTOVERS", "WAITING", "TROUBLE")
     table(head, [_row(row) for row in found])
 
@@ -34,7 +39,7 @@ def locations(forget: str | None, url: str | None, as_json: bool) -> None:
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
     return (
         clean(row["location"]),
-        click.style("silent", "red") if row["silent"] else "heard",
+        "silent" if row["silent"] else "heard",
         local_time(row["heard_at"]),
         str(row["journeys"]),
         str(row["leftovers"]),

@@ -48,13 +48,15 @@ def _line(hop: Hop, start: float, whole: float) -> None:
 def _bar(hop: Hop, start: float, whole: float) -> Iterator[str]:
     scale = _WIDTH / whole
     at = hop.at - start
-    yield " " * int(at * scale)
-    drawn = int(at * scale)
+    begin = drawn = min(int(at * scale), _WIDTH - 1)
+    yield " " * begin
     for phase, seconds in hop.phases.items():
         at += seconds
         length = max(1, round(at * scale) - drawn) if seconds * scale >= 0.5 else 0
         drawn += length
         yield _MARKS.get(phase, "?") * length
+    if drawn == begin and hop.phases:  # too short for the scale, and yet it was there
+        yield _MARKS.get(max(hop.phases, key=lambda phase: hop.phases[phase]), "?")
 
 
 def around(text: str) -> None:

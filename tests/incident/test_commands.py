@@ -119,13 +119,13 @@ def test_times_are_in_the_users_zone(shopwatch: Run, monkeypatch: pytest.MonkeyP
 
 def test_alerts_are_listed_and_filtered(shopwatch: Run, daemon: Daemon) -> None:
     now = datetime.now(UTC)
-    labels = {"alertname": "StockBelowZero", "service": "login", "severity": "warning"}
+    labels = {"alertname": "StockBelowZero", "service": "login", "severity": "warning", "location": "oslo"}
     ends = (now + timedelta(seconds=60)).isoformat()
     Client(daemon.url).post(
         "/api/v2/alerts", [{"labels": labels, "annotations": {"summary": "\x1b[2Jstock"}, "endsAt": ends}]
     )
     shown = shopwatch("alert", "list", "--filter", "service=login").stdout
-    assert "StockBelowZero" in shown and "\x1b" not in shown
+    assert "StockBelowZero from oslo" in shown and "\x1b" not in shown
     assert shopwatch("alert", "list", "--filter", "service=payment").output == "Nothing fires.\n"
     assert shopwatch("alert", "list", "--filter", "nonsense").exit_code == 4
     Client(daemon.url).post("/api/v2/alerts", [{"labels": labels, "endsAt": now.isoformat()}])

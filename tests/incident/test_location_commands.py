@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 import cli
 from incident.client import Client
+from incident.location_commands import show_locations
 from tests.incident.a_daemon import Daemon, running, workspace
 
 Run = Callable[..., Result]
@@ -45,3 +46,10 @@ def test_a_location_can_be_forgotten(shopwatch: Run, tmp_path: Path) -> None:
     again = shopwatch("--forget", "atlantis")
     assert again.exit_code != 0
     assert "atlantis" in again.stderr
+
+
+def test_a_silent_location_is_said_to_be_so_in_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
+    heard = {"location": "oslo", "heard_at": "2026-01-31T13:00:00Z", "journeys": 7, "leftovers": 0, "waiting": 0}
+    show_locations([heard | {"silent": True, "troubles": []}])
+    [row] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("oslo")]
+    assert row.split()[1] == "silent"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from cli import shopwatch
 
@@ -56,6 +57,19 @@ def test_each_step_has_its_bars_and_times_and_a_redirect_a_line_of_its_own(tmp_p
     assert "processing " in lines[first + 1]
     assert "ms" in lines[first + 1]
     assert lines[first + 3].strip() == "get /order: up"
+
+
+def test_what_is_too_short_for_the_scale_still_has_a_mark(tmp_path: Path, shop: HTTPServer) -> None:
+    def late(_: Request) -> Response:
+        time.sleep(0.5)
+        return Response("late")
+
+    shop.expect_request("/slow").respond_with_handler(late)
+    result = run(tmp_path, shop, {"get": "/order"}, {"get": "/slow"})
+    assert result.exit_code == 0, result.output
+    bars = [line[:40].strip() for line in result.stdout.splitlines() if " GET http" in line]
+    assert len(bars[0]) == 1
+    assert len(bars[1]) > 30
 
 
 @pytest.mark.parametrize(
