@@ -60,6 +60,11 @@ def reviews(incidents: Iterable[Incident], zone: ZoneInfo, now: datetime) -> lis
     return sorted(kept, key=lambda row: (row["due_at"] is None, row["due_at"] or "", -row["number"]))
 
 
+def waits(row: dict[str, Any]) -> bool:
+    """Whether somebody has something to do about it."""
+    return row["state"] in ("due", "overdue") or any(item["state"] != "done" for item in row["action_items"])
+
+
 def _row(incident: Incident, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
     due, published = due_at(incident, zone), incident.review.get("at")
     if published is not None:

@@ -37,12 +37,14 @@ class Cast:
         return self._known[actor]
 
     def told(self, event: Event) -> str:
-        """Its text, with the actor's name replaced where Shopwatch itself wrote it."""
+        """Its text, with the names of those who took part replaced where Shopwatch itself wrote it."""
         if event.kind == "assigned":
             return f"{event.data.get('role')}: taken on"
         if event.kind in _VERBATIM or event.actor == "shopwatch" or not event.actor:
             return event.text
-        return re.sub(rf"(?<!\w){re.escape(event.actor)}(?!\w)", lambda _: self.role(event.actor), event.text)
+        self.role(event.actor)
+        names = "|".join(re.escape(name) for name in sorted(self._known, key=len, reverse=True))
+        return re.sub(rf"(?<!\w)({names})(?!\w)", lambda found: self._known[found[1]], event.text)
 
 
 def timeline(events: Sequence[Event], cast: Cast) -> list[dict[str, Any]]:
