@@ -61,8 +61,7 @@ class Client:
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON document at `path`. Queries that are None are left out; lists are repeated."""
-        given = {name: value for name, value in query.items() if value is not None}
-        return self.call("GET", path + ("?" + urlencode(given, doseq=True) if given else ""))
+        return self.call("GET", _with_query(path, query))
 
     def post(self, path: str, body: Any = None) -> Any:
         return self.call("POST", path, {} if body is None else body)
@@ -71,9 +70,9 @@ class Client:
         """The JSON answer (None for an empty one). Raises Unreachable or Answered."""
         return self._read(*self._ask(method, path, body))
 
-    def download(self, path: str) -> bytes:
+    def download(self, path: str, **query: Any) -> bytes:
         """The answer as it is. Raises Unreachable or Answered."""
-        status, answer = self._ask("GET", path, None)
+        status, answer = self._ask("GET", _with_query(path, query), None)
         if status != 200:
             self._read(status, answer)
         return answer
@@ -117,6 +116,11 @@ class Client:
             if name != "localhost" and _own_address(name) and (token := _read_token(path)):
                 self.host, self.token = name, token
                 return
+
+
+def _with_query(path: str, query: dict[str, Any]) -> str:
+    given = {name: value for name, value in query.items() if value is not None}
+    return path + ("?" + urlencode(given, doseq=True) if given else "")
 
 
 def token_file(host: str, port: int) -> Path:

@@ -82,7 +82,7 @@ def alert_list(filters: tuple[str, ...], url: str | None, as_json: bool) -> None
     """
     client = Shopwatch(url)
     if as_json and not sys.stdout.isatty():  # for a program: thousands of them as they came
-        sys.stdout.buffer.write(client.download("/api/v2/alerts", filter=list(filters)) + b"\n")
+        click.echo(client.download("/api/v2/alerts", filter=list(filters)))
         return
     alerts = client.get("/api/v2/alerts", filter=list(filters))
     if as_json:

@@ -35,8 +35,8 @@ class Shopwatch:
     def call(self, method: str, path: str, body: Any = None) -> Any:
         return self._try(lambda: self.client.call(method, path, body))
 
-    def download(self, path: str) -> bytes:
-        found: bytes = self._try(lambda: self.client.download(path))
+    def download(self, path: str, **query: Any) -> bytes:
+        found: bytes = self._try(lambda: self.client.download(path, **query))
         return found
 
     def act(self, number: int, action: str, **args: Any) -> dict[str, Any]:
@@ -92,6 +92,8 @@ def print_incident(incident: dict[str, Any]) -> None:
     click.echo(click.style(f"#{incident['number']} {clean(incident['title'])}", bold=True))
     lines = [
         ("", f"{paint(incident['severity'])}, {paint(incident['status'])}"),
+        ("because", clean(incident.get("reason") or "")),
+        ("proposed", f"{paint(incident['proposed'])}: confirm it with sev" if incident.get("proposed") else ""),
         ("services", clean(", ".join(incident["services"]))),
         ("drill", clean(incident["drill"] or "")),
         ("opened", local_time(incident["opened_at"])),

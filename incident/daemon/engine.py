@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("incident.daemon.engine")
 
-_AT_ONCE = 1000  # alerts decided on in one transaction
+_AT_ONCE = 500  # alerts decided on in one transaction
 _GAP = 0.2  # seconds between cycles at the least: a storm becomes a few events, and the first alert waits for nothing
 _AWAY = timedelta(seconds=30)  # between two cycles: the machine slept, or its clock was set; nobody could be heard
 _LATE = timedelta(seconds=1)  # what could not be done when it was due is looked at again after that
@@ -78,13 +78,13 @@ def step(
     waiting = alert_store.waiting(connection, _AT_ONCE)
     judged = holding.judge(connection, waiting, now)
     heard_of = [alert for alert in waiting if alert.fingerprint not in judged.held]
-    done = [
-        _decide_on(connection, heard_of, now, policy, telling),
-        _time(connection, now, policy, telling),
-        remind(connection, now, telling),
-    ]
+    done = [_decide_on(connection, heard_of, now, policy, telling)]
     open_now = incident_store.list_open(connection)
-    dues = [due(one, policy) for one in open_now for due in (resolve_due, apart_due)]
+    done.append(_time(connection, open_now, now, policy, telling))
+    if done[-1][0]:
+        open_now = incident_store.list_open(connection)
+    done.append(remind(connection, now, telling))
+    dues: list[datetime | None] = [due(one, policy) for one in open_now for due in (resolve_due, apart_due)]
     dues += [alert_store.next_expiry(connection, now), holding.edge, next_reminder(connection)]
     return Step(
         events=sum(events for events, _ in done),
@@ -134,9 +134,11 @@ def _decide(
     return len(draft.events), commit(connection, draft, concerned, telling)
 
 
-def _time(connection: Connection, now: datetime, policy: Policy, telling: Telling) -> tuple[int, int]:
+def _time(
+    connection: Connection, open_now: Sequence[Incident], now: datetime, policy: Policy, telling: Telling
+) -> tuple[int, int]:
     events = messages = 0
-    for incident in incident_store.list_open(connection):
+    for incident in open_now:
         try:
             with connection.begin_nested():
                 for done in (_pass_time, _part):

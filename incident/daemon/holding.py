@@ -15,6 +15,7 @@ from incident.settings import Settings
 from incident.silences import store as silence_store
 from incident.store import alerts as alert_store
 from incident.store import locations as location_store
+from incident.store.shelf import Shelf
 
 Revision = tuple[int, frozenset[str]]  # of the silences; and the locations that are heard
 
@@ -49,6 +50,7 @@ class Holding:
 
     def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings
+        self._shelf = Shelf()
         self._stages: tuple[Stage, ...] = ()
         self._basis: _Basis | None = None  # of the stages
         self._stored: _Basis | None = None  # of what the database says, once it is committed
@@ -106,7 +108,7 @@ class Holding:
 
     def active(self, connection: Connection, now: datetime) -> list[StoredAlert]:
         """Those that fire now, by fingerprint, with what holds them back now, whether the engine has looked or not."""
-        alerts = alert_store.active(connection, now)
+        alerts = self._shelf.active(connection, now)
         revision, settings, stored = _revision(connection), self._settings(), self._stored
         if stored is not None and stored.holds(revision, settings, now) and not alert_store.undecided(connection):
             return alerts

@@ -1,5 +1,6 @@
 """Alertmanager's API v2, so that an unmodified Prometheus and amtool can talk to us. Plain starlette: it is hot."""
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -14,13 +15,14 @@ from incident.core.alerts import StoredAlert
 from incident.desk import Desk
 from incident.errors import PartlyRefused, StoreFull, StoreUnavailable
 from incident.settings import Settings
+from incident.web.alert_bytes import Written
 from incident.web.alert_json import BadDocument, read_alerts, timestamp, write_alert
-from incident.web.answers import NO_STORE, as_json, flag, no
-from incident.web.matcher_text import read_matcher
+from incident.web.answers import NO_STORE, as_it_is, as_json, flag, no
+from incident.web.matcher_text import read_matchers
 from incident.web.receivers import Receivers, alertmanager_yaml, grouped
 from incident.web.silence_routes import SilenceRoutes
 from probes.labels import BadMatcher, all_match
-from probes.regex import BadRegex, compile_regex
+from probes.regex import BadRegex, compile_strangers
 
 log = structlog.get_logger("intake")
 API_VERSION = "0.34.0"  # of Alertmanager's API that is spoken here; amtool compares it with its own
@@ -39,6 +41,7 @@ class Alertmanager:
 
     def _use(self, settings: Settings) -> None:
         self.receivers = Receivers(settings)
+        self.written = Written()
         self.config = alertmanager_yaml(settings)
 
     async def reload(self, settings: Settings) -> None:
@@ -81,7 +84,7 @@ class Alertmanager:
             chosen = await self._chosen(request)
         except (BadMatcher, BadRegex) as error:
             return JSONResponse(str(error), 400, NO_STORE)
-        return as_json([write_alert(alert, receivers) for alert, receivers in chosen])
+        return as_it_is(await asyncio.to_thread(self.written.several, chosen))
 
     async def get_groups(self, request: Request) -> Response:
         """By service, as incidents are, receiver and route."""
@@ -115,24 +118,29 @@ class Alertmanager:
         Raises BadMatcher, BadRegex.
         """
         query = request.query_params
-        matchers = [read_matcher(text) for text in query.getlist("filter")]
-        named = compile_regex(query["receiver"]) if query.get("receiver") else None
+        matchers = read_matchers(query.getlist("filter"))
+        named = compile_strangers(query["receiver"]) if query.get("receiver") else None
         if not self._of_receivers(request):
             return []
         shown = {name: flag(query.get(name, "")) for name in ("active", "silenced", "inhibited")}
-        chosen = []
-        for alert in await self.desk.alerts():
-            if not _shown(alert, shown) or not all_match(matchers, alert.labels):
-                continue
-            receivers = self.receivers.of(alert).channels
-            asked = receivers if named is None else tuple(name for name in receivers if named.fullmatch(name))
-            if asked:
-                chosen.append((alert, asked if only_named else receivers))
-        return chosen
+        alerts = await self.desk.alerts()
+
+        def choose() -> list[Chosen]:
+            chosen = []
+            for alert in alerts:
+                if not _shown(alert, shown) or not all_match(matchers, alert.labels):
+                    continue
+                receivers = self.receivers.of(alert).channels
+                asked = receivers if named is None else tuple(name for name in receivers if named.fullmatch(name))
+                if asked:
+                    chosen.append((alert, asked if only_named else receivers))
+            return chosen
+
+        return await asyncio.to_thread(choose)  # thousands take their time, and nobody else is to wait for them
 
     def _of_receivers(self, request: Request) -> bool:
         """Whether `receiver_matchers` lets ours pass, which have no labels. Raises BadMatcher."""
-        return all_match([read_matcher(text) for text in request.query_params.getlist("receiver_matchers")], {})
+        return all_match(read_matchers(request.query_params.getlist("receiver_matchers")), {})
 
     async def get_status(self, request: Request) -> Response:
         version = {

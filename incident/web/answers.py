@@ -11,6 +11,11 @@ _TRUE = frozenset({"true", "1", "yes", "ok", "y", "on", "selected", "checked", "
 
 def as_json(document: Any) -> Response:
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return as_it_is(body)
+
+
+def as_it_is(body: bytes) -> Response:
+    """`body` is JSON already."""
     return Response(body, 200, {**NO_STORE, "Content-Type": "application/json"})
 
 
