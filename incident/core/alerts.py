@@ -60,6 +60,8 @@ class StoredAlert:
 
 def readable(text: str) -> str:
     """Text from outside as one short line: control characters are gone, the rest is as it was."""
+    if len(text) <= _MAX_NAME and text.isprintable():
+        return " ".join(text.split())
     words = "".join(character if character.isprintable() else " " for character in text[: 4 * _MAX_NAME]).split()
     return " ".join(words)[:_MAX_NAME]
 

@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, null, select, update
 
 from incident.core.alerts import FIRING, RESOLVED, STALE, StoredAlert, merge, news
 from incident.store.sql import Many, chunks, upserting
@@ -41,6 +41,7 @@ def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> bool:
 
 
 _COLUMNS = tuple(item.name for item in fields(StoredAlert))
+_ALERTS = select(*(alerts.c[name] for name in _COLUMNS), alerts.c.pending)
 _OF_A_REPEAT = tuple(name for name in _COLUMNS if name not in ("fingerprint", "labels", "incident", "muted"))
 _STORE = Many(lambda dialect: upserting(dialect, alerts, [*_COLUMNS, "pending"]))
 _REPEAT = Many(
@@ -50,6 +51,13 @@ _REPEAT = Many(
         .values(
             {name: bindparam(name, type_=alerts.c[name].type) for name in _OF_A_REPEAT} | {"pending": bindparam("to")}
         )
+    )
+)
+_DECIDED = Many(
+    lambda _: (
+        update(alerts)
+        .where(alerts.c.fingerprint == bindparam("key"))
+        .values(incident=bindparam("number"), pending=bindparam("to"), problem=null())
     )
 )
 _MERGED = tuple(alerts.c[name] for name in ("starts_at", "ends_at", "state", "timeout", "incident", "muted"))
@@ -72,39 +80,25 @@ def _standing(connection: Connection, fingerprints: Collection[str]) -> dict[str
 def _known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, tuple[StoredAlert, int]]:
     found: dict[str, tuple[StoredAlert, int]] = {}
     for some in chunks(sorted(set(fingerprints))):
-        for row in connection.execute(select(alerts).where(alerts.c.fingerprint.in_(some))):
+        for row in connection.execute(_ALERTS.where(alerts.c.fingerprint.in_(some))):
             found[row.fingerprint] = (_alert(row), row.pending)
     return found
 
 
 def _alert(row: Row[Any]) -> StoredAlert:
-    return StoredAlert(
-        fingerprint=row.fingerprint,
-        labels=row.labels,
-        annotations=row.annotations,
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        updated_at=row.updated_at,
-        source=row.source,
-        state=row.state,
-        generator_url=row.generator_url,
-        timeout=row.timeout,
-        incident=row.incident,
-        muted=row.muted,
-        of_service=row.of_service,
-        of_severity=row.of_severity,
-    )
+    """`row` begins with the columns of `_ALERTS`."""
+    return StoredAlert(*row[: len(_COLUMNS)])
 
 
 def active(connection: Connection, now: datetime) -> list[StoredAlert]:
     """Those that fire: neither resolved nor stale, nor past their end. In the order of their fingerprints."""
-    query = select(alerts).where(alerts.c.state == FIRING, alerts.c.ends_at > now).order_by(alerts.c.fingerprint)
-    return [_alert(row) for row in connection.execute(query)]
+    query = _ALERTS.where(alerts.c.state == FIRING, alerts.c.ends_at > now).order_by(alerts.c.fingerprint)
+    return [_alert(row) for row in connection.execute(query).all()]
 
 
 def not_over(connection: Connection, source: str, alertnames: Iterable[str]) -> list[StoredAlert]:
     """Of this source and these names: what fires or has gone stale."""
-    query = select(alerts).where(alerts.c.source == source, alerts.c.state != RESOLVED)
+    query = _ALERTS.where(alerts.c.source == source, alerts.c.state != RESOLVED)
     names = frozenset(alertnames)
     return [alert for row in connection.execute(query) if (alert := _alert(row)).labels.get("alertname") in names]
 
@@ -127,12 +121,12 @@ def undecided(connection: Connection) -> bool:
 
 def firing(connection: Connection) -> list[StoredAlert]:
     """Those that no source ended and whose silence nobody noticed yet, past their end or not."""
-    query = select(alerts).where(alerts.c.state == FIRING).order_by(alerts.c.starts_at, alerts.c.fingerprint)
+    query = _ALERTS.where(alerts.c.state == FIRING).order_by(alerts.c.starts_at, alerts.c.fingerprint)
     return [_alert(row) for row in connection.execute(query)]
 
 
 def muted(connection: Connection) -> list[StoredAlert]:
-    return [_alert(row) for row in connection.execute(select(alerts).where(alerts.c.muted.is_not(None)))]
+    return [_alert(row) for row in connection.execute(_ALERTS.where(alerts.c.muted.is_not(None)))]
 
 
 def by_fingerprint(connection: Connection, fingerprints: Iterable[str]) -> list[StoredAlert]:
@@ -166,19 +160,19 @@ def next_expiry(connection: Connection, now: datetime) -> datetime | None:
 
 def waiting(connection: Connection, limit: int) -> list[StoredAlert]:
     """Those that the engine has not looked at since they changed, in the order in which they came."""
-    query = select(alerts).where(alerts.c.pending == WAITING).order_by(alerts.c.updated_at, alerts.c.fingerprint)
+    query = _ALERTS.where(alerts.c.pending == WAITING).order_by(alerts.c.updated_at, alerts.c.fingerprint)
     return [_alert(row) for row in connection.execute(query.limit(limit))]
 
 
 def decided(connection: Connection, looked_at: Iterable[StoredAlert], belongs: Mapping[str, int]) -> None:
     """The engine has looked at these; `belongs` says the incident, of these or of others that changed theirs."""
-    rows = {alert.fingerprint: {"key": alert.fingerprint, "number": alert.incident} for alert in looked_at}
-    rows |= {fingerprint: {"key": fingerprint, "number": number} for fingerprint, number in belongs.items()}
-    if rows:
-        change = update(alerts).where(alerts.c.fingerprint == bindparam("key"))
-        connection.execute(
-            change.values(incident=bindparam("number"), pending=DECIDED, problem=None), list(rows.values())
-        )
+    rows = {alert.fingerprint: _decision(alert.fingerprint, alert.incident) for alert in looked_at}
+    rows |= {fingerprint: _decision(fingerprint, number) for fingerprint, number in belongs.items()}
+    _DECIDED(connection, list(rows.values()))
+
+
+def _decision(fingerprint: str, incident: int | None) -> dict[str, Any]:
+    return {"key": fingerprint, "number": incident, "to": DECIDED}
 
 
 def move(connection: Connection, belongs: Mapping[str, int | None]) -> None:
@@ -192,7 +186,7 @@ def of_journeys(connection: Connection) -> list[StoredAlert]:
     """Those that fire, belong to an incident, and name the run in which they were seen."""
     fires = (alerts.c.state == FIRING, alerts.c.incident.is_not(None))
     named = (alerts.c.labels["journey"].as_string().is_not(None), alerts.c.annotations["run"].as_string().is_not(None))
-    return [_alert(row) for row in connection.execute(select(alerts).where(*fires, *named).limit(200))]
+    return [_alert(row) for row in connection.execute(_ALERTS.where(*fires, *named).limit(200))]
 
 
 def set_aside(connection: Connection, fingerprint: str, problem: str) -> None:

@@ -202,17 +202,22 @@ def _unreadable(why: object) -> BadDocument:
     return BadDocument(400, f'parsing alerts body from "" failed, because {why}')
 
 
+def timestamp(instant: datetime) -> str:
+    """`2026-01-31T09:00:00.000Z`, as Alertmanager writes it."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
 def write_alert(alert: StoredAlert, receivers: Sequence[str]) -> dict[str, Any]:
     """Alertmanager's gettableAlert."""
     written = {
-        "annotations": dict(alert.annotations),
+        "annotations": alert.annotations,
         "endsAt": timestamp(alert.ends_at),
         "fingerprint": alert.fingerprint,
         "receivers": [{"name": name} for name in receivers],
         "startsAt": timestamp(alert.starts_at),
         "status": _status(alert),
         "updatedAt": timestamp(alert.updated_at),
-        "labels": dict(alert.labels),
+        "labels": alert.labels,
     }
     if alert.generator_url:
         written["generatorURL"] = alert.generator_url
@@ -223,8 +228,3 @@ def _status(alert: StoredAlert) -> dict[str, Any]:
     if alert.muted is None:
         return {"inhibitedBy": [], "mutedBy": [], "silencedBy": [], "state": "active"}
     return {**alert.muted, "state": "suppressed"}
-
-
-def timestamp(instant: datetime) -> str:
-    """`2026-01-31T09:00:00.000Z`, as Alertmanager writes it."""
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds")[:23] + "Z"

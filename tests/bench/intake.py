@@ -135,8 +135,7 @@ def measure(folder: Path) -> tuple[Side, Side]:
     with shopwatch(folder / "shop") as ours, alertmanager(folder / "alertmanager") as theirs:
         both = (theirs, ours)
         turns: list[Callable[[Side], None]] = [lambda side: side.take(side.new, 0)]
-        turns += [Side.ask] * ROUNDS
-        turns += [lambda side: side.take(side.repeats, 0)] * ROUNDS
+        turns += [lambda side: side.take(side.repeats, 0), Side.ask] * ROUNDS  # each of them changed since the last GET
         turns += [lambda side, first=(turn + 1) * ACTIVE: side.take(side.new, first) for turn in range(ROUNDS - 1)]  # type: ignore[misc]
         for turn in turns:
             for side in both:
