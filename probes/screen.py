@@ -10,7 +10,7 @@ import click
 
 from probes.duration import format_duration
 from probes.language.journey import Journey
-from probes.result import PHASES, Outcome, Result, Step
+from probes.result import PHASES, Outcome, Reason, Result, Step
 from probes.running.session import Hop
 from probes.terminal import clean, local_time, paint, table
 from probes.waterfall import around, milliseconds, waterfall
@@ -19,7 +19,8 @@ _NAME = 60  # of a step in a table; its whole name stands where it says why it f
 
 
 def last_results(state: Path, journeys: Iterable[Journey]) -> list[dict[str, Any]]:
-    """One row a journey. `last`: the outcome of the last run that a prober of this workspace made, `last_at` (UTC)."""
+    """One row a journey. `last`: the outcome of the last run that a prober of this workspace made, or `prober` where it
+    failed for the prober's own trouble; `last_at` (UTC)."""
     known = _remembered(state)
     return [
         {
@@ -60,6 +61,8 @@ def _remembered(state: Path) -> dict[str, tuple[str, datetime]]:
                 at = datetime.fromtimestamp(seconds, UTC)
                 history = data["states"].get(name, {}).get("history")
                 outcome = str(history[-1][0]) if history else str(Outcome.UP)
+                if name in data.get("unsaid", ()):
+                    outcome = str(Reason.PROBER)
                 if name not in found or found[name][1] < at:
                     found[name] = (outcome, at)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):

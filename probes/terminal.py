@@ -71,7 +71,7 @@ COLOURS = {
     "up": "green", "resolved": "green", "passed": "green", "met": "green", "monitoring": "cyan",
     "degraded": "yellow", "stale": "yellow", "identified": "yellow", "SEV3": "yellow", "SEV4": "yellow",
     "down": "red", "firing": "red", "investigating": "red", "failed": "red", "SEV1": "red", "SEV2": "red",
-    "silent": "red",
+    "silent": "red", "prober": "yellow",
 }  # fmt: skip
 
 

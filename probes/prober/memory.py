@@ -25,11 +25,12 @@ _saving = threading.Lock()
 @dataclass
 class Remembered:
     """By journey. `last_runs`: Unix seconds at which a run last started. `own`: alerts that are about no journey's
-    runs, each by a name of its own."""
+    runs, each by a name of its own. `unsaid`: whose last run failed for the prober's own trouble, and says nothing."""
 
     states: dict[str, JourneyState] = field(default_factory=dict)
     last_runs: dict[str, float] = field(default_factory=dict)
     own: dict[str, JourneyState] = field(default_factory=dict)
+    unsaid: set[str] = field(default_factory=set)
     _texts: dict[tuple[str, str], tuple[JourneyState, str]] = field(default_factory=dict, repr=False, compare=False)
 
     def text(self) -> Iterator[str]:
@@ -37,7 +38,7 @@ class Remembered:
         may be in it or not. A state that is the same as at the last time is not written anew."""
         known, self._texts = self._texts, {}
         last_runs = json.dumps({name: round(at, 3) for name, at in self.last_runs.items()})
-        yield f'{{"version": {VERSION}, "last_runs": {last_runs}'
+        yield f'{{"version": {VERSION}, "last_runs": {last_runs}, "unsaid": {json.dumps(sorted(self.unsaid))}'
         for part, states in (("states", self.states), ("own", self.own)):
             yield f', "{part}": {{'
             comma = ""
@@ -63,7 +64,7 @@ class Remembered:
         if not all(map(math.isfinite, last_runs.values())):
             raise ValueError("a run at no time")
         own = {str(name): _state_from_json(state) for name, state in dict(data.get("own", {})).items()}
-        return Remembered(states, last_runs, own)
+        return Remembered(states, last_runs, own, {str(name) for name in data.get("unsaid", ())})
 
 
 def load(path: Path) -> Remembered:

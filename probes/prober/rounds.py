@@ -102,6 +102,7 @@ class Rounds:
             if state.firing:
                 log.warning("a journey was removed while its alert was firing", journey=name)
         self._remembered.last_runs = {n: t for n, t in self._remembered.last_runs.items() if n in self._journeys}
+        self._remembered.unsaid.intersection_update(self._journeys)
 
     def replace(self, journeys: Iterable[Journey]) -> Changes:
         """From now on these run. What stays keeps its place in the schedule and its alert; a run that is under way ends
@@ -142,6 +143,7 @@ class Rounds:
             result = await self._guarded(journey)
             result.lag_s, result.confirms = round(lag, 6), confirms
             counts = await self.doubts.consider(journey, result)
+            self._note(journey.name, counts)
             if asyncio.current_task() not in self._ending:
                 if counts and not says_nothing(self._remembered.states.get(journey.name, JourneyState()), result):
                     sooner = not_before(self._judge(journey, result), result.retry_after_s, journey.every)
@@ -152,6 +154,12 @@ class Rounds:
             if sooner is not None:
                 self._confirming.add(journey.name)
             self._schedule.finished(journey.name, sooner)
+
+    def _note(self, name: str, counts: bool) -> None:
+        if counts:
+            self._remembered.unsaid.discard(name)
+        else:
+            self._remembered.unsaid.add(name)
 
     async def _guarded(self, journey: Journey) -> Result:
         began, loop = self._now(), asyncio.get_running_loop()

@@ -195,11 +195,12 @@ def test_list_shows_how_the_last_runs_of_a_prober_ended(workspace: Path) -> None
     state = {
         "version": 1,
         "states": {"broken": {"history": [["up", "2026-05-01T11:59:30+00:00"], ["down", "2026-05-01T12:00:00+00:00"]]}},
-        "last_runs": {"home": 1777636800.0, "broken": 1777636800.0},
+        "last_runs": {"home": 1777636800.0, "broken": 1777636800.0, "slow": 1777636800.0},
+        "unsaid": ["slow"],
     }
     (folder / "state.json").write_text(json.dumps(state))
     rows = {row["journey"]: row for row in json.loads(probe(workspace, "list", "--json").stdout)}
-    assert {name: row["last"] for name, row in rows.items()} == {"broken": "down", "home": "up", "slow": None}
+    assert {name: row["last"] for name, row in rows.items()} == {"broken": "down", "home": "up", "slow": "prober"}
     assert rows["home"]["last_at"] == "2026-05-01T12:00:00+00:00"
 
 

@@ -22,6 +22,7 @@ from probes.prober.wayout import closed_way
 from probes.result import Outcome, Reason, Result, Step
 from probes.running.context import RunContext
 from probes.running.runner import run_journey
+from probes.screen import last_results
 from tests.probes.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
@@ -147,6 +148,16 @@ async def test_a_shop_that_is_gone_is_blamed_at_once_while_references_answer(tmp
             await fires(receiver, "JourneyDown")
         assert reasons(receiver) == {"connect"}
         assert alerts(receiver, TROUBLE) == []
+
+
+async def test_a_run_that_was_not_judged_is_not_listed_as_up(tmp_path: Path) -> None:
+    async with Target() as shop, Target() as reference, Receiver().listening() as receiver:
+        state = tmp_path / "prober" / "local"
+        state.mkdir(parents=True)
+        one = journey(shop)
+        async with prober(receiver, state, [one], f"http://127.0.0.1:{reference.port}/"):
+            await receiver.wait_for(lambda: reasons(receiver) == {"prober"})
+        assert [row["last"] for row in last_results(tmp_path, [one])] == ["prober"]
 
 
 async def test_a_shop_that_is_gone_is_blamed_where_there_are_no_references(tmp_path: Path) -> None:

@@ -26,9 +26,10 @@ def state_after(runs: str) -> tuple[JourneyState, datetime]:
 @given(st.text("usD", max_size=20))
 def test_a_state_comes_back_as_it_was_except_that_its_alerts_are_due(runs: str) -> None:
     state, now = state_after(runs)
-    written = "".join(Remembered({"checkout": state}, {"checkout": 1.5}).text())
+    written = "".join(Remembered({"checkout": state}, {"checkout": 1.5}, unsaid={"payment"}).text())
     read = Remembered.from_json(json.loads(written))
     assert read.last_runs == {"checkout": 1.5}
+    assert read.unsaid == {"payment"}
     if state.quiet:
         assert read.states == {}
         return
