@@ -10,13 +10,14 @@ from sqlalchemy import Connection
 
 from incident.core.actor import Actor, Kind, Role
 from incident.core.muting.silences import Silence, State
-from incident.errors import NotFound
+from incident.errors import NotFound, Refused
 from incident.silences import rules, store
 from incident.store.database import Database
 
 log = structlog.get_logger("incident.silences")
 T = TypeVar("T")
 RETENTION = timedelta(hours=120)  # of expired ones, as in Alertmanager
+MOST = 1000  # that have not expired: each is tried on every alert
 
 
 class Write(Protocol):
@@ -70,6 +71,8 @@ class Silences:
         kind = "created" if silence is None else "updated"
         if silence is None:
             silence = rules.made(wanted, new_id, now)
+            if len(store.live(connection, now)) >= MOST:
+                raise Refused(f"there are {MOST} silences, which is the most: end some that nobody needs")
             if old is not None and old.state(now) is not State.EXPIRED:
                 self._end(connection, old, actor, now)
         store.save(connection, silence)

@@ -94,9 +94,10 @@ class Alertmanager:
             return JSONResponse(str(error), 400, NO_STORE)
         groups: dict[tuple[tuple[tuple[str, str], ...], str, tuple[int, ...]], list[Chosen]] = {}
         for alert, receivers in chosen:
-            labels = tuple(grouped(alert.labels).items())
+            destination = self.receivers.of(alert)
+            labels = tuple(grouped(alert.labels, destination.group_by).items())
             for name in receivers:
-                key = (labels, name, self.receivers.of(alert).route)
+                key = (labels, name, destination.route)
                 groups.setdefault(key, []).append((alert, tuple(sorted(receivers))))
         muted_too = flag(request.query_params.get("muted", ""))
         return as_json(

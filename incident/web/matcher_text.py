@@ -5,15 +5,33 @@ Source of the rules: Alertmanager 0.34, matcher/compat (fallback mode), pkg/labe
 
 import json
 import re
+from collections.abc import Sequence
 
 from probes.labels import BadMatcher, LabelMatcher
-from probes.regex import BadRegex, compile_regex
+from probes.regex import STRANGERS_LENGTH, BadRegex, compile_strangers
 
 MOST = 20_000  # characters
+MOST_MATCHERS = 64  # of one request, or one silence
 _CLASSIC = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|=|!=|!~)\s*(.*?)\s*", re.S)
 _WORD = r"""[^{}!=~,\\"'`\s]+"""
 _QUOTED = r'"(?:[^"\\\n]|\\.)*"'
 _UTF8 = re.compile(rf"\s*({_QUOTED}|{_WORD})\s*(=~|=|!=|!~)\s*({_QUOTED}|{_WORD})\s*", re.S)
+
+
+def read_matchers(texts: Sequence[str]) -> list[LabelMatcher]:
+    """Those of one request, which are bounded together. Raises BadMatcher."""
+    if len(texts) > MOST_MATCHERS:
+        raise BadMatcher(f"{len(texts)} matchers; {MOST_MATCHERS} is the most")
+    found = [read_matcher(text) for text in texts]
+    check_regexes(found)
+    return found
+
+
+def check_regexes(matchers: Sequence[LabelMatcher]) -> None:
+    """They are tried on thousands of alerts, one after the other. Raises BadMatcher where that takes too long."""
+    length = sum(len(one.value) for one in matchers if one.is_regex)
+    if length > STRANGERS_LENGTH:
+        raise BadMatcher(f"regexes of {length} characters in all; {STRANGERS_LENGTH} is the most")
 
 
 def read_matcher(text: str) -> LabelMatcher:
@@ -36,7 +54,7 @@ def make_matcher(name: str, op: str, value: str) -> LabelMatcher:
     made = LabelMatcher(name, value, is_regex=op in ("=~", "!~"), is_equal=op in ("=", "=~"))
     if made.is_regex:
         try:
-            compile_regex(value)
+            compile_strangers(value)
         except BadRegex as error:
             raise BadMatcher(str(error)) from None
     return made

@@ -17,7 +17,7 @@ from incident.errors import Refused
 from incident.silences.rules import Wanted
 from incident.silences.store import matcher_json
 from incident.web.alert_json import REQUIRED, BadDocument, read_instant, timestamp
-from incident.web.matcher_text import make_matcher
+from incident.web.matcher_text import check_regexes, make_matcher
 from probes.duration import format_duration, parse_duration
 from probes.files.settings import zone
 from probes.labels import BadMatcher, LabelMatcher
@@ -100,6 +100,10 @@ def _matchers(items: list[Any]) -> tuple[LabelMatcher, ...]:
     made = []
     for index, item in enumerate(items):
         made.append(_matcher({} if item is None else item, index))
+    try:
+        check_regexes(made)
+    except BadMatcher as error:
+        raise Refused(f"invalid silence: {error}") from None
     return tuple(sorted(made, key=lambda one: (one.name, one.value, one.is_regex, not one.is_equal)))
 
 

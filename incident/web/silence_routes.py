@@ -15,7 +15,7 @@ from incident.silences.keeping import in_order
 from incident.silences.rules import Wanted
 from incident.web.alert_json import WRONG_TYPE, BadDocument
 from incident.web.answers import NO_STORE, as_json, flag, no
-from incident.web.matcher_text import read_matcher
+from incident.web.matcher_text import read_matchers
 from incident.web.silence_json import is_uuid, read_silence, write_silence
 from probes.labels import BadMatcher
 
@@ -40,7 +40,7 @@ class SilenceRoutes:
         """A filter is about the silence's own matchers: it has one that is alike."""
         query = request.query_params
         try:
-            wanted = [read_matcher(text) for text in query.getlist("filter")]
+            wanted = read_matchers(query.getlist("filter"))
         except BadMatcher as error:
             return JSONResponse(str(error), 400, NO_STORE)
         now = self.clock()

@@ -23,9 +23,9 @@ LATER = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 ACTIONS: dict[str, Any] = {
     "ack": {}, "note": {"text": "x"}, "update": {"text": "x"}, "assign": {"role": "scribe", "who": "x"},
     "sev": {"severity": "SEV2"}, "runbook": {"name": "x"}, "merge": {"into": 2}, "unmerge": {},
-    "duplicate": {"of": 2}, "link": {"other": 2}, "unlink": {"other": 2}, "task": {"text": "x"}, "review": {"text": "x"},
-    "task_change": {"task": "1", "text": "y"}, "task_done": {"task": "1"}, "cause": {"text": "x"},
-    "silence": {"until": LATER}, "resolve": {}, "reopen": {},
+    "duplicate": {"of": 2}, "link": {"other": 2}, "unlink": {"other": 2}, "task": {"text": "x"},
+    "review": {"text": "x"}, "task_change": {"task": "1", "text": "y"}, "task_done": {"task": "1"},
+    "cause": {"text": "x"}, "resolve": {}, "reopen": {},
 }  # fmt: skip
 SILENCE = {
     "matchers": [{"name": "a", "value": "b", "isRegex": False}], "startsAt": LATER, "endsAt": "2099-01-01T00:00:00Z",
@@ -37,6 +37,8 @@ CHANGING: dict[str, tuple[str, Any]] = {
     **{f"POST /api/v1/incidents/{{number}}/{name}": (RESPONDERS, body) for name, body in ACTIONS.items()},
     "POST /api/v1/incidents/{number}/redact": ("admin", {"seq": 1}),
     "POST /api/v1/incidents/{number}/attachments": (RESPONDERS, {"name": "x", "content": "YQ=="}),
+    "PUT /api/v1/incidents/{number}/review": (RESPONDERS, {"text": "x"}),
+    "POST /api/v1/incidents/{number}/review/draft": (PEOPLE, None),
     "POST /api/v1/results": (REPORTERS, []),
     "POST /api/v1/heartbeat": (REPORTERS, {}),
     "DELETE /api/v1/locations/{name}": (RESPONDERS, None),
