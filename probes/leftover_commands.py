@@ -55,12 +55,13 @@ def leftovers(retry: bool, settle: str | None, comment: str | None, as_json: boo
 
 
 def _rows(ledger: "Ledger", claims: "Claims", journeys: "Mapping[str, Journey]") -> list[dict[str, Any]]:
-    """Without what belongs to runs that go on: nobody knows yet what they will leave."""
+    """Without what belongs to runs that go on: nobody knows yet what they will leave. What was tried before is no such
+    thing, though somebody may be trying it once more right now."""
     from probes.running.leftovers import obstacle
 
     rows = []
     for entry in ledger.leftovers():
-        if claims.taken(entry.run_id):
+        if entry.attempts == 0 and claims.taken(entry.run_id):
             continue
         why = obstacle(entry, journeys)
         due = entry.next_attempt or entry.began

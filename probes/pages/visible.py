@@ -31,9 +31,7 @@ def visible(page: Page) -> str | None:
     """
     try:
         title = next((text_of(node) for node in page.select("title")), "")
-        for node in page.select(_UNSEEN):
-            if node.tag not in ("html", "body", "main"):
-                node.decompose()
+        _drop_unseen(page)
         messages = list(_messages(page))
         text = next((text for selector in _MAIN for node in page.select(selector)[:1] if (text := _text(node))), "")
     except HostilePage:
@@ -43,6 +41,24 @@ def visible(page: Page) -> str | None:
     named = f' titled "{title}"' if title else ""
     says = f", which says {' and '.join(messages)}" if messages else ""
     return f"the page{named}{says}: {text}" if text else f"the page{named}, which shows no text"
+
+
+def complaints(page: Page) -> list[str]:
+    """What the page says in its messages, `"Payment declined"` in quotes; nothing where it is made to be slow.
+
+    The page is cut about: give it one of its own.
+    """
+    try:
+        _drop_unseen(page)
+        return list(_messages(page))
+    except HostilePage:
+        return []
+
+
+def _drop_unseen(page: Page) -> None:
+    for node in page.select(_UNSEEN):
+        if node.tag not in ("html", "body", "main"):
+            node.decompose()
 
 
 def _messages(page: Page) -> Iterator[str]:

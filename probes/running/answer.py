@@ -46,6 +46,11 @@ class Answer:
         return 300 <= self.status < 400 and "location" in self.headers
 
     @property
+    def is_there(self) -> bool:
+        """Whether there is anything that `shown` could tell of."""
+        return bool(self.content) or self.is_redirect
+
+    @property
     def is_page(self) -> bool:
         """Whether a browser would show it as a page, from which forms can be submitted."""
         return not self.is_redirect and self.content_type in HTML
@@ -73,16 +78,26 @@ class Answer:
 
     @property
     def shown(self) -> str:
-        """The body for people: of a page what a reader would see of it, else its text, whatever its encoding."""
+        """What came, for people: where a redirect leads, of a page what a reader would see of it, else the body's text,
+        whatever its encoding."""
         from probes.pages.page import Page
         from probes.pages.visible import visible
 
         if self.unshown:
             return "a body"
-
+        if self.is_redirect:
+            return f"a {self.status} that leads to {self.headers['location']}"
         if self.content_type in HTML and (seen := visible(Page(self.content, str(self.url), self.charset))):
             return seen
         return f"the body: {self.content.decode(self._codec or 'utf-8', 'replace').strip()}"
+
+    @property
+    def complaints(self) -> list[str]:
+        """What a page says in its messages: the reason, often, why something else on it is not as it should be."""
+        from probes.pages.page import Page
+        from probes.pages.visible import complaints
+
+        return complaints(Page(self.content, str(self.url), self.charset)) if self.is_page else []
 
     @cached_property
     def document(self) -> Any:

@@ -69,18 +69,22 @@ class Judge:
         try:
             self._match(Reason.BODY, "body", matcher, [text])
         except Failed as failure:
-            failure.seen = self.answer.shown if self.answer.is_page else failure.seen
+            failure.seen = self.answer.shown if self.answer.is_page or self.answer.is_redirect else failure.seen
             raise
 
     def _look(
         self, reason: Reason, what: str, matcher: Matcher, found: Sequence[Any], count: int | None = None
     ) -> None:
-        """Where something is missing, what came instead tells why."""
+        """Where something is missing, what came instead tells why; where something else is there, the page's words."""
         try:
             self._match(reason, what, matcher, found, count)
         except Failed as failure:
             where = " in" if reason in (Reason.JSON, Reason.HTML) else ", with"
-            failure.seen += f"{where} {self.answer.shown}" if not found and self.answer.content else ""
+            if not found and self.answer.is_there:
+                failure.seen += f"{where} {self.answer.shown}"
+            elif found and reason is Reason.HTML:
+                says = [text for text in self.answer.complaints if text[1:-1] not in failure.seen]
+                failure.seen += f"; the page says {' and '.join(says)}" if says else ""
             raise
 
     def _match(

@@ -55,7 +55,7 @@ def _of_page(save: Save, answer: Answer) -> Any:
 
 def _seen(save: Save, answer: Answer) -> str:
     beside = save.header is not None or save.cookie is not None
-    return f"nothing{', with' if beside else ' in'} {answer.shown}" if answer.content else "nothing"
+    return f"nothing{', with' if beside else ' in'} {answer.shown}" if answer.is_there else "nothing"
 
 
 def _what(save: Save) -> str:

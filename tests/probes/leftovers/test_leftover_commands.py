@@ -82,10 +82,18 @@ def test_what_cannot_be_undone_has_no_next_attempt_and_says_why(workspace: Path)
     assert "needs order, which never came" in row["trouble"]
 
 
-def test_what_a_run_under_way_has_made_is_not_listed(workspace: Path, left: Entry) -> None:
+def test_what_a_run_under_way_has_made_is_not_listed(workspace: Path) -> None:
+    leave(workspace, 7)
     claim = Claims(workspace / ".shopwatch" / "claims").take("run-7")
     assert claim is not None
     assert listed(workspace) == []
+    claim.release(settled=False)
+
+
+def test_what_is_being_tried_once_more_stays_listed_and_is_not_taken_away(workspace: Path, left: Entry) -> None:
+    claim = Claims(workspace / ".shopwatch" / "claims").take("run-7")
+    assert claim is not None
+    assert [row["id"] for row in listed(workspace)] == [left.id]
     assert probe(workspace, "leftovers", "--settle", left.id, "--comment", "x").exit_code == 4
     claim.release(settled=False)
 

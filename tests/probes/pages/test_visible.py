@@ -5,7 +5,7 @@ import time
 import pytest
 
 from probes.pages.page import Page
-from probes.pages.visible import MAX_MESSAGE, visible
+from probes.pages.visible import MAX_MESSAGE, complaints, visible
 
 
 def shown(html: str) -> str | None:
@@ -55,6 +55,12 @@ def test_what_the_page_complains_of_comes_first(message: str) -> None:
 def test_each_complaint_is_said_once() -> None:
     page = "<div class=alert><p class=error>No card</p></div><p class=error>No name</p><p class=error>No card</p>"
     assert (shown(page) or "").startswith('the page, which says "No card" and "No name": ')
+
+
+def test_the_complaints_alone_can_be_had() -> None:
+    page = Page(b"<h1>Review</h1><div class=alert>Too busy</div><p class='error' hidden>No card</p>")
+    assert complaints(page) == ['"Too busy"']
+    assert complaints(Page(b"<div class=error>" * 400 + b"<p>x</p>" * 20_000)) == []
 
 
 def test_classes_for_what_would_be_an_error_and_whole_pages_are_no_complaints() -> None:

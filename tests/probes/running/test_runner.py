@@ -264,6 +264,34 @@ async def test_a_missing_element_shows_which_page_came_instead(shop: Shop, conte
     assert step.seen == 'nothing in the page titled "Down for maintenance", which shows no text'
 
 
+async def test_another_text_than_expected_comes_with_what_the_page_complains_of(
+    shop: Shop, context: RunContext
+) -> None:
+    shop.pages["/"] = lambda _: Reply("<h2>Review order</h2><div class='alert alert-danger'>We are too busy.</div>")
+    step = await failing(shop, context, {"get": "/", "expect": {"html": {"h2": "Thank you"}}})
+    assert step.seen == '"Review order"; the page says "We are too busy."'
+    step = await failing(shop, context, {"get": "/", "expect": {"html": {".alert": "Saved."}}})
+    assert step.seen == '"We are too busy."'
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [
+        ({"expect": {"html": {"#address": "present"}}}, "nothing in "),
+        ({"expect": {"json": {"$.total": "present"}}}, None),
+        ({"expect": {"body": {"contains": "Your basket"}}}, ""),
+        ({"save": {"total": {"html": "#total"}}}, "nothing in "),
+    ],
+)
+async def test_a_redirect_that_came_instead_is_shown_with_where_it_leads(
+    shop: Shop, context: RunContext, asked: dict[str, Any], seen: str | None
+) -> None:
+    shop.pages["/"] = lambda _: redirect("/login?next=/")
+    step = await failing(shop, context, {"get": "/", **asked})
+    where = "a 302 that leads to /login?next=/"
+    assert where in (step.seen or "") if seen is None else step.seen == seen + where
+
+
 async def test_missing_json_shows_what_came_instead(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: as_json({"error": "card expired"})
     step = await failing(shop, context, {"get": "/", "expect": {"json": {"$.order": "present"}}})
