@@ -7,7 +7,7 @@ from incident.core.folding import Draft
 from incident.core.model import Event
 from incident.store import incidents as incident_store
 
-LOOK_BACK = 100  # earlier incidents of the same service
+LOOK_BACK = 50  # earlier incidents of the same service
 LOOK_BACK_FOR_CAUSE = 1000
 
 
