@@ -173,9 +173,13 @@ CHANNEL_KINDS = ("slack", "apprise", "webhook", "console")
 
 
 class Route(Strict):
-    """Where alerts go. `match`: all must hold; none means every alert. Nested `routes` refine what matched here."""
+    """Where alerts go. `match`: all must hold; none means every alert. Nested `routes` refine what matched here.
+
+    `group_by`: labels whose values tell incidents apart; `...` for all labels, none for those of the route above.
+    """
 
     match: tuple[Matcher, ...] = ()
+    group_by: tuple[Annotated[str, _like(r"[a-zA-Z_][a-zA-Z0-9_]*|\.\.\.", "the name of a label, or ...")], ...] = ()
     escalation: str | None = None
     channels: tuple[str, ...] = ()
     routes: tuple["Route", ...] = ()

@@ -26,7 +26,7 @@ def _no_obstacles(incident: Incident) -> Sequence[str]:
     return ()
 
 
-def _no_group(labels: Mapping[str, str]) -> Group | None:
+def no_group(labels: Mapping[str, str]) -> Group | None:
     return None
 
 
@@ -49,7 +49,7 @@ class Policy:
     settle: float = 60.0
     rejoin: float | None = None
     page_again: float = 600.0
-    group: Callable[[Mapping[str, str]], Group | None] = _no_group
+    group: Callable[[Mapping[str, str]], Group | None] = no_group
     scale: Scale = field(default_factory=Scale)
 
 

@@ -12,7 +12,8 @@ from incident.core.muting.maintenance import Maintenance
 from incident.core.muting.silences import Silence
 from incident.core.muting.stages import World
 from incident.core.muting.windows import Recurrence, Window
-from incident.core.routing import Route, channels_for
+from incident.core.placing import no_group
+from incident.core.routing import Route, channels_for, group_for
 from incident.core.services import ServiceMap
 from incident.core.severity import Scale
 from incident.muting_settings import MaintenanceWindow
@@ -30,6 +31,7 @@ def policy_of(settings: Settings, runbook_finder: RunbookFinder | None = None) -
     return Policy(
         services=ServiceMap({name: service.needs for name, service in settings.services.items()}),
         route=lambda labels: channels_for(routes, labels),
+        group=(lambda labels: group_for(routes, labels)) if _grouping(routes) else no_group,
         runbooks=_safe(runbook_finder),
         auto_resolve=settings.incidents.auto_resolve,
         settle=settings.incidents.settle,
@@ -73,7 +75,11 @@ def _window(item: MaintenanceWindow, shop_zone: str) -> Window:
 
 
 def _routes(configured: Sequence[RouteSettings]) -> tuple[Route, ...]:
-    return tuple(Route(route.match, route.channels, _routes(route.routes)) for route in configured)
+    return tuple(Route(route.match, route.channels, _routes(route.routes), route.group_by) for route in configured)
+
+
+def _grouping(routes: Sequence[Route]) -> bool:
+    return any(route.group_by or _grouping(route.routes) for route in routes)
 
 
 def _safe(finder: RunbookFinder | None) -> RunbookFinder:

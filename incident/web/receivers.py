@@ -7,7 +7,7 @@ from typing import Any
 
 from incident.core.alerts import UNASSIGNED, StoredAlert, severity_words
 from incident.core.model import SEVERITIES
-from incident.core.routing import CONSOLE
+from incident.core.routing import ALL, CONSOLE
 from incident.muting_settings import Inhibit
 from incident.settings import Route as RouteSettings
 from incident.settings import Settings
@@ -24,6 +24,7 @@ class Destination:
 
     channels: tuple[str, ...]
     route: tuple[int, ...] = ()
+    group_by: tuple[str, ...] = GROUP_BY
 
 
 class Receivers:
@@ -52,14 +53,16 @@ def _first(routes: Sequence[RouteSettings], labels: Mapping[str, str], above: De
     """As `core.routing.channels_for`, with the way that led there."""
     for index, route in enumerate(routes):
         if all_match(route.match, labels):
-            here = Destination(route.channels or above.channels or (CONSOLE,), (*above.route, index))
+            group_by = route.group_by or above.group_by
+            here = Destination(route.channels or above.channels or (CONSOLE,), (*above.route, index), group_by)
             return _first(route.routes, labels, here) or here
     return None
 
 
-def grouped(labels: Mapping[str, str]) -> dict[str, str]:
+def grouped(labels: Mapping[str, str], group_by: Sequence[str]) -> dict[str, str]:
     """The labels by which an alert's group is told from others."""
-    return {name: labels[name] for name in GROUP_BY if name in labels}
+    names = sorted(labels) if ALL in group_by else group_by
+    return {name: labels[name] for name in names if name in labels}
 
 
 def alertmanager_yaml(settings: Settings) -> str:
@@ -106,10 +109,10 @@ def _nodes(item: RouteSettings, above: tuple[str, ...]) -> list[dict[str, Any]]:
     channels = item.channels or above or (CONSOLE,)
     matchers = [str(_as_from_outside(matcher)) for matcher in item.match]
     children = [node for child in item.routes for node in _nodes(child, channels)]
-    first = {"receiver": channels[0], "matchers": matchers, "continue": len(channels) > 1}
-    nodes: list[dict[str, Any]] = [first]
-    for name in channels[1:]:
-        nodes.append({"receiver": name, "matchers": matchers, "continue": True})
+    by = {"group_by": list(dict.fromkeys(item.group_by))} if item.group_by else {}
+    nodes: list[dict[str, Any]] = [
+        {"receiver": name, **by, "matchers": matchers, "continue": len(channels) > 1} for name in channels
+    ]
     nodes[-1]["continue"] = False
     return nodes if not children else _with_children(nodes, children)
 
@@ -120,7 +123,7 @@ def _with_children(nodes: list[dict[str, Any]], children: list[dict[str, Any]]) 
         return [{**nodes[0], "routes": children}]
     matchers = nodes[0]["matchers"]
     rest = [{"receiver": node["receiver"], "continue": node["continue"]} for node in nodes]
-    return [{"receiver": nodes[0]["receiver"], "matchers": matchers, "continue": False, "routes": [*children, *rest]}]
+    return [{**nodes[0], "matchers": matchers, "continue": False, "routes": [*children, *rest]}]
 
 
 def _as_from_outside(matcher: LabelMatcher) -> LabelMatcher:

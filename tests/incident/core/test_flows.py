@@ -236,3 +236,21 @@ def test_what_speaks_against_closing_holds_it_open_and_is_said_once() -> None:
     assert world.open
     world.say(1, "update", public=True, status="resolved")
     assert not world.open
+
+
+def test_where_a_route_groups_the_same_values_are_one_incident_and_others_are_another() -> None:
+    def group(across: bool) -> Policy:
+        return replace(POLICY, group=lambda labels: {"labels": {"region": labels.get("region", "")}, "across": across})
+
+    world = World(group(across=False))
+    for region in ("eu", "us"):
+        world.fire("web", "mail", region=region)
+        world.fire("db", region=region)
+    groups = sorted((one.service, (one.group or {})["labels"]["region"]) for one in world.open)
+    assert groups == [("db", "eu"), ("db", "us"), ("mail", "eu"), ("mail", "us")]
+    world = World(group(across=True))
+    for region in ("eu", "us"):
+        world.fire("web", "mail", region=region)
+        world.fire("db", region=region)
+    assert sorted((one.group or {})["labels"]["region"] for one in world.open) == ["eu", "us"]
+    assert {service for one in world.open for service in one.services} == {"web", "mail", "db"}

@@ -1,6 +1,8 @@
-from incident.core.routing import CONSOLE, Route, channels_for
+import pytest
+
+from incident.core.routing import CONSOLE, Route, channels_for, group_for
 from incident.core.services import ServiceMap
-from probes.labels import parse_matcher
+from probes.labels import LabelMatcher, parse_matcher
 
 TREE = (
     Route(
@@ -36,3 +38,23 @@ def test_needs_reach_through_and_a_circle_ends() -> None:
     assert not services.needs("a", "a")
     assert not services.needs("a", "d")
     assert not services.needs("unknown", "a")
+
+
+@pytest.mark.parametrize(
+    ("service", "region", "group"),
+    [
+        ("mail", "eu", None),
+        ("shop", "eu", {"labels": {"region": "eu"}, "across": False}),
+        ("stock", "eu", {"labels": {"region": "eu"}, "across": True}),
+        ("stock", "", {"labels": {"region": ""}, "across": True}),
+        ("each", "us", {"labels": {"region": "us", "service": "each"}, "across": True}),
+    ],
+    ids=["no group_by", "inherited", "refined", "without the label", "all labels"],
+)
+def test_a_route_says_what_tells_incidents_apart(service: str, region: str, group: object) -> None:
+    def service_is(name: str) -> tuple[LabelMatcher, ...]:
+        return (LabelMatcher("service", name),)
+
+    nested = (Route(service_is("stock"), group_by=("region",)), Route(service_is("each"), group_by=("...",)), Route())
+    routes = (Route(service_is("mail")), Route(routes=nested, group_by=("region", "service")))
+    assert group_for(routes, {"service": service} | ({"region": region} if region else {})) == group
