@@ -12,6 +12,7 @@ from probes.files.workspace import Workspace
 from probes.files.yamlfile import Document, load, validate
 from probes.language.journey import Journey
 from probes.language.naming import wrong_names
+from probes.language.reach import out_of_reach
 from probes.language.tidiness import untidy
 
 
@@ -43,8 +44,8 @@ def read_journey(document: Document, environment: Environment, mistakes: list[Mi
     journey = validate(Journey, environment.resolve_document(document, mistakes), mistakes)
     if journey is not None:
         journey._file, journey._line = document.path, document.line
-        # it can run all the same, and fails with `config` where it needs a name that is not there
-        for wrong in (*wrong_names(journey), *untidy(journey)):
+        # it can run all the same, and fails with `config` where it needs a name or a host that is not there
+        for wrong in (*wrong_names(journey), *untidy(journey), *out_of_reach(journey)):
             mistakes.append(document.mistake(wrong.at, str(wrong), wrong.hint, warning=True))
     return journey
 
