@@ -19,6 +19,7 @@ _DEPTHS = (
     ("order", re.compile(r"order|purchase|place|confirm|preview|complete", re.I)),
     ("authorize", re.compile(r"pay|charge|authori[sz]e|card", re.I)),
 )
+_PLACED = re.compile(r"/orders?/\w|thank-?you|confirmation", re.I)  # where a form leads that has placed an order
 _SERVICES = (
     ("payment", re.compile(r"pay", re.I)),
     ("checkout", re.compile(r"checkout|order", re.I)),
@@ -281,10 +282,18 @@ def _literals(value: Any, values: Values) -> Any:
 def depth(exchanges: Iterable[Exchange]) -> str:
     """How deep these requests write into the shop, as far as their addresses tell."""
     writing = [e for e in exchanges if not e.is_safe and not (_SIGN_IN.search(e.path))]
+    if any(_PLACED.search(_led_to(exchange)) for exchange in writing):
+        return "order"
     for name, pattern in _DEPTHS:
         if any(pattern.search(exchange.path) for exchange in writing):
             return name
     return "cart" if writing else "none"
+
+
+def _led_to(exchange: Exchange) -> str:
+    """The path of the redirect that answered it."""
+    where = exchange.answer.header("location") if exchange.answer is not None and exchange.answer.is_redirect else None
+    return urlsplit(where or "").path
 
 
 def _service(exchanges: Sequence[Exchange], services: Sequence[str]) -> str:

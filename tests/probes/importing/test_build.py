@@ -168,6 +168,11 @@ def test_how_deep_it_writes_is_guessed_and_cleaning_up_is_asked_for(path: str, l
     assert ("creates:" in journey["text"]) is (level != "none")
 
 
+def test_a_form_that_leads_to_an_order_has_placed_one() -> None:
+    paid = entry("POST", "/checkout/pay", sends={"a": 1}, status=303, answers={"location": "/orders/7"})
+    assert made(paid)["mutates"] == "order"
+
+
 def test_only_the_hosts_that_are_asked_for_are_kept() -> None:
     entries = (entry("GET", "/", html="x", kind="document"), entry("GET", "https://b.example/y"))
     assert made(*entries, hosts=("b.example",))["base"] == "${SHOP_URL:-https://b.example}"
