@@ -44,13 +44,16 @@ class Side:
     get: list[float] = field(default_factory=list)
     slowest: list[float] = field(default_factory=list)
     settled: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)  # microseconds an alert, deciding on it included
 
     def take(self, into: list[float], first: int) -> None:
         """Sends ACTIVE alerts, and waits until they are worked through."""
+        before = peer.used(self.process)
         sent = self._send(first)
         into.append(ACTIVE / sent.seconds)
         self.slowest.append(sent.p99)
         self.settled.append(self._settle())
+        self.cpu.append((peer.used(self.process) - before) / ACTIVE * 1e6)
 
     def _send(self, first: int) -> Sent:
         return send(self.port, batches(first, ACTIVE, datetime.now(UTC)))
@@ -160,7 +163,8 @@ def compare() -> bool:
     ]
     for side in (ours, theirs):
         print(f"  {side.name}: p99 of a request {max(side.slowest) * 1000:.0f} ms, "
-              f"worked through after {max(side.settled):.1f} s")  # fmt: skip
+              f"worked through after {max(side.settled):.1f} s; CPU per alert, in turn "
+              f"{' '.join(f'{one:.0f}' for one in side.cpu)} us")  # fmt: skip
     return all(met)
 
 
