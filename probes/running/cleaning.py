@@ -45,10 +45,15 @@ async def clean_up(run: Run) -> list[Step]:
 
 async def _steps(run: Run, models: Sequence[StepModel]) -> tuple[list[Step], list[Cleaned]]:
     """The records, and what became of each step. One is left out where the run never came to save what it needs: it has
-    nothing to undo; nor has a form after it, until another page was read."""
+    nothing to undo; nor has a form after it, until another page was read.
+
+    `spared`: what only steps of the cleanup would have saved that found nothing to do. That is missed by nobody.
+    """
     steps: list[Step] = []
     cleaned: list[Cleaned] = []
     without_page: AbstractSet[str] = frozenset()
+    walked = {name for model in run.journey.steps for name in model.save}
+    spared: set[str] = set()
     for model in models:
         missing = needs(model) - run.values.keys() or (without_page if model.kind == "submit" else frozenset())
         failed = None
@@ -62,6 +67,9 @@ async def _steps(run: Run, models: Sequence[StepModel]) -> tuple[list[Step], lis
                 missing = model.when.names - run.values.keys()  # `when: "{{ order is defined }}"`
             elif step.outcome is Outcome.DOWN:
                 failed = f"{step.name}: {step.reason}" + (f" ({step.seen[:200]})" if step.seen else "")
+        missing -= spared
+        if step.outcome is Outcome.SKIPPED and not missing:
+            spared |= model.save.keys() - walked
         steps.append(step)
         cleaned.append(Cleaned(named(model), missing, failed))
         if failed is not None:

@@ -170,3 +170,27 @@ async def test_a_cleanup_that_hangs_once_leaves_time_to_be_tried_again(shop: Sho
     )
     assert [(str(step.outcome), step.attempts) for step in result.cleanup] == [("up", 2)]
     assert states(context) == ["intent", "created", "undone"]
+
+
+LOOK = {"name": "look", "get": "/orders", "save": {"found": {"json": "$.open", "default": ""}}}
+OPEN = {"name": "open", "when": "{{ found }}", "get": "/orders/{{ found }}", "save": {"can": {"json": "$.can"}}}
+CANCEL = {"name": "cancel", "when": "{{ can | default('') }}", "post": "/orders/{{ found }}/cancel"}
+
+
+async def test_a_cleanup_that_looked_and_found_nothing_to_do_is_done(shop: Shop, context: RunContext) -> None:
+    shop.pages["POST /orders"] = lambda _: as_json({"id": 7})
+    shop.pages["GET /orders"] = lambda _: as_json({})
+    step = {"post": "/orders", "save": {"order": {"json": "$.id"}}, "creates": "{{ order }}"}
+    result = await run(shop, context, step, cleanup=[LOOK, OPEN, CANCEL])
+    assert [str(step.outcome) for step in result.cleanup] == ["up", "skipped", "skipped"]
+    assert context.ledger.leftovers() == []
+
+
+async def test_a_cleanup_that_could_not_look_leaves_what_it_does_not_know(shop: Shop, context: RunContext) -> None:
+    shop.pages["POST /orders"] = lambda _: as_json({})
+    shop.pages["GET /orders/7"] = lambda _: as_json({})
+    step = {"post": "/orders", "save": {"order": {"json": "$.id"}}, "creates": "{{ order }}"}
+    by_number = OPEN | {"when": "{{ order is defined }}", "get": "/orders/{{ order }}"}
+    await run(shop, context, step, cleanup=[by_number, CANCEL | {"post": "/orders/{{ order }}/cancel"}])
+    (left,) = context.ledger.leftovers()
+    assert "order" in (left.detail or "")
