@@ -73,6 +73,7 @@ class Desk:
         self.wake = asyncio.Event()
         self.outbox_bell = Bell()
         self.changes = 0
+        self.decided = 0  # events that alerts and passing time have made
         self.now = clock
         self.database = Database(database)
         self.tokens_kept = Tokens(self.database, settings, clock)
@@ -389,6 +390,7 @@ class Desk:
         for _ in range(_MOST_STEPS):
             done = await self._step(now)
             if done.events:
+                self.decided += done.events
                 await self.changed(messages=done.messages)
             if not done.more:
                 return done.next_due

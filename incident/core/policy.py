@@ -37,7 +37,7 @@ def policy_of(settings: Settings, runbook_finder: RunbookFinder | None = None) -
         settle=settings.incidents.settle,
         rejoin=settings.incidents.rejoin,
         page_again=settings.incidents.page_again,
-        scale=Scale(_orders(settings), {**settings.incidents.at_risk}),
+        scale=Scale(_orders(settings), {str(level): least for level, least in settings.incidents.at_risk.items()}),
     )
 
 

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger("incident.daemon.engine")
 
 _AT_ONCE = 500  # alerts decided on in one transaction
-_GAP = 0.2  # seconds between cycles at the least: a storm becomes a few events, and the first alert waits for nothing
+_GAP = 0.2  # seconds between cycles at the least: the first alert waits for nothing
+_LONGEST_GAP = 3.0  # while each cycle has news it doubles, up to this: a storm becomes a few events
 _AWAY = timedelta(seconds=30)  # between two cycles: the machine slept, or its clock was set; nobody could be heard
 _LATE = timedelta(seconds=1)  # what could not be done when it was due is looked at again after that
 _IDLE = 1.0  # seconds between cycles at the most: whatever the clock does, nothing due waits longer
@@ -180,10 +181,10 @@ def _part(
 
 async def run(desk: "Desk") -> None:
     """Cycles for ever: when something came in, and when the next thing is due."""
-    last = desk.now()
+    last, gap = desk.now(), _GAP
     while True:
         desk.wake.clear()
-        wait = _IDLE
+        wait, decided = _IDLE, desk.decided
         try:
             now = desk.now()
             if now - last > _AWAY:
@@ -199,5 +200,6 @@ async def run(desk: "Desk") -> None:
             log.error("cycle failed", error=str(error))
         except Exception:
             log.exception("cycle broke")
-        await asyncio.sleep(_GAP)
+        gap = min(2 * gap, _LONGEST_GAP) if desk.decided > decided else _GAP
+        await asyncio.sleep(gap)
         await heard(desk.wake, wait)

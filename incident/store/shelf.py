@@ -6,7 +6,7 @@ With ten thousand of them, most of the time of an answer would go into reading t
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, literal_column, select
+from sqlalchemy import ColumnClause, Connection, literal_column, select
 
 from incident.core.alerts import FIRING, StoredAlert
 from incident.store import alerts as alert_store
@@ -14,7 +14,7 @@ from incident.store.tables import alerts
 
 # As the database has them: whoever only compares need not understand. Labels are what the fingerprint stands for.
 _NAMES = [column.name for column in alerts.columns if column.name not in ("labels", "pending", "problem")]
-_RAW = [literal_column(f"alerts.{name}") for name in _NAMES]
+_RAW: list[ColumnClause[Any]] = [literal_column(f"alerts.{name}") for name in _NAMES]
 _PLACE = _NAMES.index("fingerprint")
 
 
