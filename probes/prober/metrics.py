@@ -68,7 +68,7 @@ class ProbeMetrics(Collector):
         left = result.get("leftovers")
         counts = None if left is None else {state: int(left[state]) for state in LEFT_OVER if state in left}
         with self._lock:
-            self._count(self._runs, _key(extra, run))
+            self._count_run(extra, run)
             if result.get("confirms"):
                 self._count(self._confirmations, _key(extra, {"journey": journey, "location": run["location"]}))
             for name, step_outcome, reason, seconds, attempts in steps:
@@ -132,6 +132,12 @@ class ProbeMetrics(Collector):
             return True
         self._dropped += 1
         return False
+
+    def _count_run(self, extra: Mapping[str, str], run: Mapping[str, str]) -> None:
+        """The other outcomes begin at 0 with the first run: the share of good runs of a journey that was never well is
+        0 and not unknown, and `increase` sees its first failure."""
+        for outcome in (Outcome.UP, Outcome.DEGRADED, Outcome.DOWN):
+            self._count(self._runs, _key(extra, {**run, "outcome": str(outcome)}), int(outcome == run["outcome"]))
 
     def _count(self, counts: dict[Labels, int], key: Labels, by: int = 1) -> None:
         if key in counts:

@@ -51,6 +51,14 @@ def test_runs_are_counted_by_journey_service_location_and_outcome() -> None:
     assert value(metrics, name, **own, location="madrid", outcome="up") == 1
 
 
+def test_outcomes_that_have_not_come_yet_are_0() -> None:
+    metrics = ProbeMetrics()
+    metrics.observe(result(Outcome.DOWN, Reason.STATUS))
+    own = {"journey": "checkout", "service": "checkout", "location": "local"}
+    counted = {word: value(metrics, "shopwatch_probe_runs_total", **own, outcome=word) for word in ("up", "degraded")}
+    assert counted == {"up": 0, "degraded": 0}
+
+
 def test_failures_are_counted_by_step_and_reason() -> None:
     metrics = ProbeMetrics()
     metrics.observe(result(Outcome.DOWN, Reason.STATUS))
