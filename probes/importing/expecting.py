@@ -9,6 +9,7 @@ from probes.pages.markup import HostilePage
 from probes.pages.page import Page, text_of
 
 _MADE = re.compile(r"[0-9]|[A-Za-z0-9_-]{20,}")
+_CODE = re.compile(r"[A-Z]{4,}")  # an order's, such as XTVQD: few shops shout in their addresses
 _MOST_KEYS = 3
 
 
@@ -19,7 +20,7 @@ def expectations(exchange: Exchange) -> dict[str, Any]:
     expect: dict[str, Any] = {"status": 200 if answer.status == 304 else answer.status}
     if answer.is_redirect:
         expect["header"] = {"Location": _place(answer.header("location") or "")}
-    elif answer.is_html and (title := title_of(answer)) and not _MADE.search(title):
+    elif answer.is_html and (title := _lasting(title_of(answer), exchange.url)) and not _MADE.search(title):
         expect["html"] = {"title": {"contains": title}}
     elif (paths := _keys(answer.json)) and answer.status < 400:
         expect["json"] = dict.fromkeys(paths, "present")
@@ -27,18 +28,34 @@ def expectations(exchange: Exchange) -> dict[str, Any]:
 
 
 def _place(location: str) -> Any:
-    """The path is what counts; of one with numbers or keys in it, the part before them."""
+    """The path is what counts; of one with numbers or keys in it, the folders before them."""
     path = urlsplit(location).path or "/"
-    fixed = _MADE.split(path)[0]
+    fixed = path
+    for segment in path.split("/"):
+        if _is_key(segment):
+            fixed = path[: path.index(f"/{segment}") + 1]
+            break
     if fixed == location:
         return location
     return {"contains": fixed}
 
 
+def _is_key(segment: str) -> bool:
+    return bool(_MADE.search(segment) or _CODE.fullmatch(segment))
+
+
+def _lasting(title: str, url: str) -> str:
+    """A page's title up to what its address calls it, such as an order's number."""
+    for segment in urlsplit(url).path.split("/"):
+        if _is_key(segment):
+            title = title.partition(segment)[0]
+    return title.strip()
+
+
 def is_made(location: str) -> bool:
     """Whether the address will be another next time."""
     parts = urlsplit(location)
-    return bool(parts.query or _MADE.search(parts.path))
+    return bool(parts.query) or any(_is_key(segment) for segment in parts.path.split("/"))
 
 
 def title_of(answer: Answer) -> str:

@@ -98,6 +98,28 @@ def test_a_form_on_the_page_is_submitted_its_redirect_expected_and_the_shopper_a
     assert "hunter22" not in journey["text"]
 
 
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ("/field/order/XTVQD/ichwmud6zhz850mm/pay/74/complete", {"contains": "/field/order/"}),
+        ("https://shop.example/orders/100012/", {"contains": "/orders/"}),
+        ("/thank-you/?order=7", {"contains": "/thank-you/"}),
+        ("/Account/Login", "/Account/Login"),
+    ],
+)
+def test_of_an_address_that_will_be_another_only_the_folders_before_are_expected(location: str, expected: Any) -> None:
+    step = made(
+        entry("POST", "/pay", form="a=b", status=302, answers={"Location": location}, kind="document"),
+        entry("GET", location, html="<title>Order XTVQD – Shop</title>", kind="document"),
+    )["steps"][0]
+    assert step["expect"]["header"] == {"Location": expected}
+
+
+def test_a_title_is_expected_up_to_the_number_that_is_in_the_address() -> None:
+    [step] = made(entry("GET", "/order/XTVQD/", html="<title>Thank you for XTVQD</title>", kind="document"))["steps"]
+    assert step["expect"]["html"] == {"title": {"contains": "Thank you for"}}
+
+
 def test_what_is_no_part_of_the_visit_is_dropped() -> None:
     journey = made(
         entry("GET", "/", html="<title>Shop</title>", kind="document"),
