@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
 
 from tests.incident.hardened.in_process import HOST, InProcess
 
@@ -29,6 +30,7 @@ def every_route(app: InProcess, document: dict[str, Any], examples: int) -> list
     """What was wrong with answers: at most one line for each kind. `examples`: of either sort, for each operation."""
     found: dict[str, str] = {}
     for operation in schemathesis.openapi.from_dict(document).get_all_operations():
+        assert isinstance(operation, Ok)
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             for trouble in _one(app, operation.ok(), mode, examples):
                 found.setdefault(trouble[:80], trouble)
@@ -47,7 +49,7 @@ def _one(app: InProcess, operation: Any, mode: GenerationMode, examples: int) ->
         phases=[Phase.generate],
     )
     @given(case=operation.as_strategy(mode), who=st.sampled_from(WHO))
-    def tried(case: Case, who: str) -> None:
+    def tried(case: Case[Any], who: str) -> None:
         response = _sent(app, case, who)
         if response is not None and (trouble := _trouble(case, response)):
             troubles.append(f"{operation.label} as {who}: {trouble}")
@@ -59,7 +61,7 @@ def _one(app: InProcess, operation: Any, mode: GenerationMode, examples: int) ->
     yield from troubles
 
 
-def _sent(app: InProcess, case: Case, who: str) -> httpx.Response | None:
+def _sent(app: InProcess, case: Case[Any], who: str) -> httpx.Response | None:
     """None for what no client could send."""
     headers = {"Authorization": f"Bearer {app.tokens[who]}"} if who != "nobody" else {}
     keys = case.as_transport_kwargs(base_url=HOST, headers=headers)
@@ -77,7 +79,7 @@ def _bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode("latin-1")
 
 
-def _trouble(case: Case, response: httpx.Response) -> str | None:
+def _trouble(case: Case[Any], response: httpx.Response) -> str | None:
     if response.status_code == 500:
         return f"500 {response.text[:200]} for {response.request.url} {response.request.content[:300]!r}"
     try:

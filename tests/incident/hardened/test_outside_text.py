@@ -144,7 +144,7 @@ def sent_everywhere(client: httpx.Client) -> None:
     labels = {"alertname": NASTY, "service": NASTY, "severity": NASTY, "journey": NASTY, NASTY: NASTY}
     acts: list[tuple[str, Any]] = [
         *((f"/api/v1/incidents/{number}/{action}", body) for action, body in {
-            "note": {"text": NASTY}, 
+            "note": {"text": NASTY},
             "update": {"text": NASTY, "text_zh": NASTY, "public": True, "status": "identified"},
             "assign": {"role": "scribe", "who": NASTY[:190]}, "sev": {"severity": "SEV1", "text": NASTY},
             "runbook": {"name": NASTY[:190]}, "task": {"text": NASTY}, "cause": {"text": NASTY[:190]},

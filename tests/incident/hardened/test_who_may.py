@@ -107,7 +107,8 @@ def let_in(app: InProcess, method: str, path: str, body: Any = None) -> tuple[st
 @pytest.mark.parametrize("route", CHANGING)
 def test_only_who_may_changes_something(app: InProcess, route: str) -> None:
     who, body = CHANGING[route]
-    assert let_in(app, *route.split(), body) == (who, [])
+    method, path = route.split()
+    assert let_in(app, method, path, body) == (who, [])
 
 
 def test_only_who_may_reads_and_every_route_is_asked_about(app: InProcess) -> None:
@@ -134,7 +135,8 @@ def test_a_source_that_signs_has_no_use_for_its_token_alone(tmp_path: Any) -> No
             if READING.get(route) != ALL:
                 assert asked(app, "signing", "GET", route) == 403, route
         for route, (_, body) in CHANGING.items():
-            status = asked(app, "signing", *route.split(), body)
+            method, path = route.split()
+            status = asked(app, "signing", method, path, body)
             assert status == (401 if "/hooks" in route else 403), route
 
 
