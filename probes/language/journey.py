@@ -85,16 +85,20 @@ class TlsSettings(Keys):
 
 
 class Account(Keys):
-    """A shopper's account in the shop. Any further key is at hand in templates as `account.KEY`."""
+    """A shopper's account in the shop. `headers` and `cookies` go along to the shop's own host. Any further key is at
+    hand in templates as `account.KEY`."""
 
     model_config = ConfigDict(extra="allow")
 
     user: Text = Field(min_length=1)
     password: Text = ""
+    headers: dict[HeaderName, Any] = Field(default_factory=dict)
+    cookies: dict[str, Any] = Field(default_factory=dict)
 
     def values(self) -> dict[str, Any]:
         """What templates see as `account`."""
-        return {"user": self.user, "password": self.password, **(self.model_extra or {})}
+        sent = {key: getattr(self, key) for key in ("headers", "cookies") if key in self.model_fields_set}
+        return {"user": self.user, "password": self.password, **sent, **(self.model_extra or {})}
 
 
 class Journey(Keys):
