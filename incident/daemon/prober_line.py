@@ -43,7 +43,7 @@ class ProberLine:
         self.close()
         ours, theirs = socket.socketpair()
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=LONGEST_LINE)
-        self._reading = asyncio.create_task(self._read(reader))
+        self._reading = asyncio.create_task(self._read(reader, self._writer))
         return theirs
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class ProberLine:
         result: dict[str, Any] = answer["result"]
         return result
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
                 answer = json.loads(line)
@@ -86,6 +86,8 @@ class ProberLine:
                     waiting.set_result(answer)
         except (OSError, ValueError):  # ended in the middle of a line
             pass
+        finally:
+            writer.close()
         self._writer = None
         self._hang_up()
 
