@@ -51,6 +51,7 @@ class Tidying:
         self._location = location
         self._said: Said | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}  # by run
+        self._busy_with: dict[str, str] = {}  # by run: its journey
         self._not_before: dict[str, float] = {}  # by run: loop.time()
         self._file = _LedgerFile()
         self._known: Mapping[str, Journey] = {}
@@ -105,8 +106,9 @@ class Tidying:
         if said != self._said:
             self._said = said
             self._say("leftovers", said)
-        for run_id in self._due(left, context.now()):
+        for run_id, journey in self._due(left, context.now()):
             self._tasks[run_id] = asyncio.create_task(self._undo(run_id, context, journeys))
+            self._busy_with[run_id] = journey
 
     def _warn(self, left: Sequence[Entry]) -> None:
         """Once about each thing that nothing will undo; not while its run goes on, which may well do so itself."""
@@ -120,14 +122,21 @@ class Tidying:
         """Its run has not ended yet: nobody knows what it will leave."""
         return entry.run_id not in self._tasks and context.claims.taken(entry.run_id)
 
-    def _due(self, left: Sequence[Entry], now: datetime) -> list[str]:
-        """Runs to clean up after now, the longest overdue first."""
+    def _due(self, left: Sequence[Entry], now: datetime) -> list[tuple[str, str]]:
+        """Runs to clean up after now, each with its journey, the longest overdue first."""
         at = asyncio.get_running_loop().time()
         due = [entry for entry in left if entry.id not in self._in_vain and is_due(entry, now)]
         due.sort(key=lambda entry: entry.next_attempt or entry.began)
-        runs = [run_id for run_id in dict.fromkeys(entry.run_id for entry in due) if run_id not in self._tasks]
         self._not_before = {run_id: until for run_id, until in self._not_before.items() if until > at}
-        return [run_id for run_id in runs if run_id not in self._not_before][: AT_ONCE - len(self._tasks)]
+        chosen: list[tuple[str, str]] = []
+        room = Counter({name: _at_once(journey) for name, journey in self._known.items()})
+        room.subtract(self._busy_with.values())
+        for run_id, journey in dict.fromkeys((entry.run_id, entry.journey) for entry in due):
+            if run_id in self._tasks or run_id in self._not_before or room[journey] <= 0:
+                continue
+            chosen.append((run_id, journey))
+            room[journey] -= 1
+        return chosen[: AT_ONCE - len(self._tasks)]
 
     async def _undo(self, run_id: str, context: RunContext, journeys: Mapping[str, Journey]) -> None:
         mine = True
@@ -140,7 +149,7 @@ class Tidying:
             log.exception("cleaning up once more broke", run=run_id)
             mine = False
         finally:
-            del self._tasks[run_id]
+            del self._tasks[run_id], self._busy_with[run_id]
         if not mine:
             self._not_before[run_id] = asyncio.get_running_loop().time() + LATER
 
@@ -160,6 +169,12 @@ class Tidying:
             "command": "shopwatch probe leftovers",
         }
         return Said(labels, annotations)
+
+
+def _at_once(journey: Journey) -> int:
+    """Runs of one journey that may be cleaned up after together: where the shop hangs, an account is left for those
+    that find out."""
+    return max(1, len(journey.accounts) - 1) if journey.accounts else AT_ONCE
 
 
 class _LedgerFile:
