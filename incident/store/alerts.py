@@ -5,7 +5,7 @@ from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, null, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, func, null, select, update
 
 from incident.core.alerts import FIRING, RESOLVED, STALE, StoredAlert, merge, news
 from incident.store.sql import Many, chunks, upserting
@@ -41,7 +41,7 @@ def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> bool:
 
 
 _COLUMNS = tuple(item.name for item in fields(StoredAlert))
-_ALERTS = select(*(alerts.c[name] for name in _COLUMNS), alerts.c.pending)
+_ALERTS: Select[Any] = select(*(alerts.c[name] for name in _COLUMNS), alerts.c.pending)
 _OF_A_REPEAT = tuple(name for name in _COLUMNS if name not in ("fingerprint", "labels", "incident", "muted"))
 _STORE = Many(lambda dialect: upserting(dialect, alerts, [*_COLUMNS, "pending"]))
 _REPEAT = Many(
@@ -100,7 +100,7 @@ def not_over(connection: Connection, source: str, alertnames: Iterable[str]) -> 
     """Of this source and these names: what fires or has gone stale."""
     query = _ALERTS.where(alerts.c.source == source, alerts.c.state != RESOLVED)
     names = frozenset(alertnames)
-    return [alert for row in connection.execute(query) if (alert := _alert(row)).labels.get("alertname") in names]
+    return [alert for row in connection.execute(query) if (alert := _alert(row)).labels.get("alertname", "") in names]
 
 
 def last_heard(connection: Connection, matchers: Sequence[LabelMatcher]) -> datetime | None:

@@ -97,9 +97,10 @@ class Account(Keys):
 
     def values(self) -> dict[str, Any]:
         """What templates see as `account`."""
-        sent: dict[str, Any] = {
-            key: getattr(self, key) for key in ("headers", "cookies") if key in self.model_fields_set
-        }
+        sent: dict[str, Any] = {}
+        for key in ("headers", "cookies"):
+            if key in self.model_fields_set:
+                sent[key] = getattr(self, key)
         return {"user": self.user, "password": self.password, **sent, **(self.model_extra or {})}
 
 

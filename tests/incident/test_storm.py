@@ -24,6 +24,11 @@ def alert(number: int) -> dict[str, object]:
     return {"labels": labels, "annotations": {"summary": f"Alert {number} of the storm"}}
 
 
+def send_all(client: Client) -> None:
+    for first in range(0, ALERTS, 100):
+        send(client, first)
+
+
 @pytest.mark.long
 def test_a_storm_is_an_incident_and_a_page_for_each_root_and_a_record_that_people_can_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -31,7 +36,7 @@ def test_a_storm_is_an_incident_and_a_page_for_each_root_and_a_record_that_peopl
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with running(workspace(tmp_path / "shop", SETTINGS), tmp_path / "state") as daemon:
         client = Client(daemon.url, timeout=60)
-        storm = Thread(target=lambda: [send(client, first) for first in range(0, ALERTS, 100)])
+        storm = Thread(target=send_all, args=(client,))
         storm.start()
         slowest = 0.0
         while storm.is_alive():

@@ -1,4 +1,5 @@
 import os
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -63,4 +64,5 @@ async def test_changes_are_told_as_they_settle(tmp_path: Path) -> None:
     await anext(told)
     file.write_text("333")
     await anext(told)
+    assert isinstance(told, AsyncGenerator)
     await told.aclose()

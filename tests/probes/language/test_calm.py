@@ -14,7 +14,7 @@ def test_flapping_is_read_as_times_in_a_duration(text: str, expected: Flapping |
 
 @pytest.mark.parametrize("value", ["1 in 30m", "3 in 0s", "3 in", "often", 3, True, ["3 in 30m"], "3 in thirty"])
 def test_what_is_no_flapping_is_refused_with_an_example(value: object) -> None:
-    with pytest.raises(ValueError, match="such as|at least|duration"):
+    with pytest.raises(ValueError, match=r"such as|at least|duration"):
         parse_flapping(value)
 
 
@@ -27,5 +27,5 @@ def test_where_is_read_with_its_word_or_without(text: str) -> None:
 
 @pytest.mark.parametrize("value", ["4 of 3", "0 of 3", "two of three", 2, True, "2 of 3 places"])
 def test_what_is_no_share_of_locations_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match="of M|cannot be"):
+    with pytest.raises(ValueError, match=r"of M|cannot be"):
         parse_where(value)

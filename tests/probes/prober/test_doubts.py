@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -262,12 +263,16 @@ async def test_a_run_that_was_slow_because_the_prober_stood_still_says_nothing_a
     await asyncio.gather(task, return_exceptions=True)
 
 
+def _more_than(receiver: Receiver, before: int) -> bool:
+    return len(receiver.alerts()) > before
+
+
 async def test_a_trouble_that_goes_on_over_a_restart_is_the_same_alert(tmp_path: Path) -> None:
     async with Target() as shop, Receiver().listening() as receiver:
         for _ in range(2):
             async with prober(receiver, tmp_path, [journey(shop)], "tcp://127.0.0.1:1"):
                 before = len(receiver.alerts())
-                await receiver.wait_for(lambda before=before: len(receiver.alerts()) > before, 5)
+                await receiver.wait_for(partial(_more_than, receiver, before), 5)
                 await asyncio.sleep(0.5)
         assert alerts(receiver, TROUBLE) == ["fires"]
         assert len({alert["startsAt"] for alert in receiver.alerts()}) == 1
