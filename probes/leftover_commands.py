@@ -73,7 +73,7 @@ def _rows(ledger: "Ledger", claims: "Claims", journeys: "Mapping[str, Journey]")
                 "value": entry.value,
                 "account": entry.account,
                 "run_id": entry.run_id,
-                "state": entry.state,
+                "state": entry.left,
                 "since": entry.began.isoformat(),
                 "at": entry.at,
                 "attempts": entry.attempts,

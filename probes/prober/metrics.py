@@ -55,7 +55,7 @@ class ProbeMetrics(Collector):
         """`result`: as Result.to_json() gives it. Raises KeyError, TypeError or ValueError for anything else."""
         journey = str(result["journey"])
         extra = _extra(result.get("labels") or {})
-        outcome = str(Outcome(result["outcome"]))
+        outcome = _outcome(result)
         run = {
             "journey": journey, "service": str(result["service"]), "location": str(result["location"]),
             "outcome": outcome,
@@ -136,8 +136,8 @@ class ProbeMetrics(Collector):
     def _count_run(self, extra: Mapping[str, str], run: Mapping[str, str]) -> None:
         """The other outcomes begin at 0 with the first run: the share of good runs of a journey that was never well is
         0 and not unknown, and `increase` sees its first failure."""
-        for outcome in (Outcome.UP, Outcome.DEGRADED, Outcome.DOWN):
-            self._count(self._runs, _key(extra, {**run, "outcome": str(outcome)}), int(outcome == run["outcome"]))
+        for outcome in sorted({*map(str, (Outcome.UP, Outcome.DEGRADED, Outcome.DOWN)), run["outcome"]}):
+            self._count(self._runs, _key(extra, {**run, "outcome": outcome}), int(outcome == run["outcome"]))
 
     def _count(self, counts: dict[Labels, int], key: Labels, by: int = 1) -> None:
         if key in counts:
@@ -160,6 +160,13 @@ class ProbeMetrics(Collector):
                 return
             histogram = self._steps[key] = _Histogram(len(STEP_BUCKETS))
         _put(histogram, STEP_BUCKETS, seconds)
+
+
+def _outcome(result: Mapping[str, Any]) -> str:
+    """The run's, or `prober` where what failed is not the shop's doing and counts neither for it nor against it."""
+    outcome = Outcome(result["outcome"])
+    failed = next((step for step in result["steps"] if step["outcome"] == Outcome.DOWN), None)
+    return "prober" if outcome is Outcome.DOWN and failed and failed["reason"] == Reason.PROBER else str(outcome)
 
 
 def _put(histogram: _Histogram, buckets: tuple[float, ...], value: float) -> None:

@@ -201,7 +201,7 @@ class _LedgerFile:
 def _by_journey(entries: Sequence[Entry]) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
     for entry in entries:
-        counts.setdefault(entry.journey, Counter())[entry.state] += 1
+        counts.setdefault(entry.journey, Counter())[entry.left] += 1
     return counts
 
 

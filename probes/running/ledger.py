@@ -62,6 +62,11 @@ class Entry:
     answered: bool = False
 
     @property
+    def left(self) -> str:
+        """Its state once its run is over: an intent whose answer nobody heard is unknown."""
+        return "unknown" if self.state == "intent" else self.state
+
+    @property
     def open(self) -> bool:
         return self.state not in SETTLED
 

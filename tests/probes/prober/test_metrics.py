@@ -218,3 +218,12 @@ def test_retries_and_confirming_runs_are_counted() -> None:
     journey, location = asked_thrice["journey"], asked_thrice["location"]
     assert value(metrics, "shopwatch_probe_step_attempts_total", journey=journey, step=step) == 5
     assert value(metrics, "shopwatch_probe_confirmations_total", journey=journey, location=location) == 1
+
+
+def test_a_run_that_failed_for_the_probers_own_trouble_counts_neither_for_the_shop_nor_against_it() -> None:
+    metrics = ProbeMetrics()
+    metrics.observe(result(Outcome.DOWN, Reason.PROBER))
+    own = {"journey": "checkout", "service": "checkout", "location": "local"}
+    name = "shopwatch_probe_runs_total"
+    assert value(metrics, name, **own, outcome="down") == 0
+    assert value(metrics, name, **own, outcome="prober") == 1
