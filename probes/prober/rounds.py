@@ -74,7 +74,7 @@ class Rounds:
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then everything has ended and is on disk. Raises what broke inside, if anything did."""
-        self._schedule = Schedule(self._start, wall_clock=lambda: self._now().timestamp())
+        self._schedule = Schedule(self._start, wall_clock=lambda: self._now().timestamp(), location=self._location)
         for journey in self._journeys.values():
             self._schedule.add(journey.name, journey.every, last_run=self._remembered.last_runs.get(journey.name))
         self._started = asyncio.get_running_loop().time()

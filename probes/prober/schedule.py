@@ -1,7 +1,8 @@
 """When each journey runs: spread over its interval, never twice at once, and late by as little as can be.
 
 Each journey has a fixed place in its interval, computed from its name, so that a hundred journeys do not start
-together and a restart does not shift them. The places are instants of the wall clock as it stood at the start; from
+together and a restart does not shift them; each location but the first has places of its own, so that they do not all
+come to the shop at once. The places are instants of the wall clock as it stood at the start; from
 then on only the monotonic clock counts, so that a clock that is set does nothing.
 """
 
@@ -13,6 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+DEFAULT_LOCATION = "local"
 FIRST_RUNS_WITHIN = 10.0  # seconds: nobody wants to wait an hour to see whether a new hourly journey works
 
 
@@ -28,11 +30,12 @@ class _Entry:
 class Agenda:
     """The pure part: a heap of due times. Every instant is in seconds of one monotonic clock, handed in.
 
-    `epoch`: the wall clock's reading (Unix seconds) when the monotonic clock read zero.
+    `epoch`: the wall clock's reading (Unix seconds) when the monotonic clock read zero. `location`: whose places.
     """
 
-    def __init__(self, epoch: float) -> None:
+    def __init__(self, epoch: float, location: str = DEFAULT_LOCATION) -> None:
         self._epoch = epoch
+        self._location = location
         self._entries: dict[str, _Entry] = {}
         self._heap: list[tuple[float, int, str]] = []
         self._versions = itertools.count(1)
@@ -49,7 +52,7 @@ class Agenda:
             raise ValueError(f"journey {name!r} is on the agenda already")
         if not every > 0 or math.isinf(every):
             raise ValueError(f"an interval must be longer than nothing, not {every!r} s")
-        entry = self._entries[name] = _Entry(every, place(name))
+        entry = self._entries[name] = _Entry(every, place(name, self._location))
         due = self._next_place(entry, now)
         wait = due + self._epoch - last_run if last_run is not None else math.inf
         if not 0 < wait <= 1.5 * every:
@@ -118,13 +121,19 @@ class Schedule:
     `start` must not block and must not raise; whoever started the run calls `finished` at its end.
     """
 
-    def __init__(self, start: Callable[[str, float], None], *, wall_clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        start: Callable[[str, float], None],
+        *,
+        wall_clock: Callable[[], float],
+        location: str = DEFAULT_LOCATION,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._start = start
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = math.inf
         self._closed = False
-        self.agenda = Agenda(wall_clock() - self._loop.time())
+        self.agenda = Agenda(wall_clock() - self._loop.time(), location)
 
     def add(self, name: str, every: float, *, last_run: float | None = None) -> None:
         self.agenda.add(name, every, self._loop.time(), last_run=last_run)
@@ -163,7 +172,8 @@ class Schedule:
         self._arm()
 
 
-def place(name: str) -> float:
-    """Where in its interval a journey runs: at least 0, less than 1, and always the same for the same name."""
-    digest = hashlib.blake2b(name.encode(), digest_size=8).digest()
+def place(name: str, location: str = DEFAULT_LOCATION) -> float:
+    """Where in its interval a journey runs: at least 0, less than 1, and always the same for one name and location."""
+    key = name if location == DEFAULT_LOCATION else f"{name}@{location}"
+    digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return int.from_bytes(digest) / 2**64

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.prober.schedule import Agenda, Schedule
+from probes.prober.schedule import Agenda, Schedule, place
 
 EPOCH = 1_780_000_000.0
 
@@ -34,6 +34,17 @@ def runs(agenda: Agenda, until: float, *, takes: float = 0.0) -> list[tuple[str,
         for name, _ in agenda.pop_due(now):
             started.append((name, now))
             busy.append((now + takes, name))
+
+
+def test_locations_come_to_the_shop_one_after_the_other() -> None:
+    due = {}
+    for location in ("local", "frankfurt", "singapore"):
+        agenda = Agenda(EPOCH, location)
+        agenda.add("checkout", 30.0, 0.0)
+        due[location] = agenda.next_due()
+    assert len(set(due.values())) == 3
+    assert place("checkout", "frankfurt") == place("checkout", "frankfurt")
+    assert place("checkout", "local") == place("checkout")
 
 
 def test_a_journey_runs_once_in_every_interval() -> None:
