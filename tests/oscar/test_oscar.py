@@ -21,7 +21,8 @@ from tests.targets.oscar import faults
 from tests.targets.oscar.shop import OscarShop
 
 pytestmark = [pytest.mark.anyio, pytest.mark.needs("oscar")]
-BUYERS = [f"buyer{number}@example.com" for number in ("", 2, 3, 4)]
+# Those of the journey: imported visits, which empty no basket, are made as another one.
+BUYERS = [f"buyer{number}@example.com" for number in (2, 3, 4)]
 
 
 class Walker:
