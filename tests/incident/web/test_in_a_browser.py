@@ -40,7 +40,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
             "/api/v1/incidents/1/update",
             {"text": "Cards are declined. " * 8, "text_zh": "部分银行卡支付失败。", "public": True},
         )
-        client.post("/api/v1/incidents/2/update", {"text": "https://shop.example/" + "a" * 200, "public": True})
+        last_word = {"text": "https://shop.example/" + "a" * 200, "public": True, "status": "monitoring"}
+        client.post("/api/v1/incidents/2/update", last_word)
         client.post("/api/v1/incidents/2/resolve")
         yield daemon
 

@@ -25,7 +25,6 @@ pytestmark = pytest.mark.anyio
 
 DOCS = (Path(__file__).parents[3] / "docs" / "business.md").read_text()
 TABLES = re.findall(r"^```sql\n(.*?)^```", DOCS, re.S | re.M)[0]
-NOW = datetime.now(UTC)
 Write = Callable[[str], object]
 TRADE = [  # (statement, column of instants) of a shop where all is well; minutes ago
     """insert into orders values ('1001', 'ada', '192.0.2.1', 20.00, 4.99, 2.00, 22.99, 'TEN',
@@ -52,8 +51,10 @@ TRADE = [  # (statement, column of instants) of a shop where all is well; minute
 def at(statement: str) -> str:
     """With `{minutes}` ago as an instant."""
 
+    now = datetime.now(UTC)
+
     def instant(found: re.Match[str]) -> str:
-        return f"'{NOW - timedelta(minutes=int(found[1])):%Y-%m-%d %H:%M:%S}'"
+        return f"'{now - timedelta(minutes=int(found[1])):%Y-%m-%d %H:%M:%S}'"
 
     return re.sub(r"\{(-?\d+)\}", instant, statement)
 
