@@ -103,7 +103,8 @@ class Masks:
         return self._masker(text)
 
     def use(self, secrets: Mapping[str, str]) -> None:
-        before = {f"{name} before": value for name, value in self._secrets.items() if not name.endswith(" before")}
+        old = {name: value for name, value in self._secrets.items() if not name.endswith(" before")}
+        before = {f"{name} before": value for name, value in old.items() if secrets.get(name) != value}
         self._secrets = {**before, **secrets}
         self._masker = Masker(self._secrets)
 

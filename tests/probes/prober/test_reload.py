@@ -231,6 +231,8 @@ def test_the_log_hides_the_secrets_of_before_a_reload_too() -> None:
     masks = Masks({"KEY": "first-key-0001"})
     masks.use({"KEY": "second-key-0002"})
     assert masks("first-key-0001 second-key-0002") == "${KEY before} ${KEY}"
+    masks.use({"KEY": "second-key-0002"})
+    assert masks("second-key-0002") == "${KEY}", "it is the same as before"
 
 
 async def test_a_hundred_reloads_under_load_leak_nothing(tmp_path: Path) -> None:
