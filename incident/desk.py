@@ -1,10 +1,9 @@
 """The one place through which web, chat, command line and engine reach incidents. Everything here is async."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
@@ -20,9 +19,10 @@ from incident.core.folding import Draft
 from incident.core.model import Event, Incident
 from incident.core.muting.silences import Silence
 from incident.core.policy import RunbookFinder, policy_of
-from incident.daemon import engine, performing
+from incident.daemon import performing
 from incident.daemon.bell import Bell
 from incident.daemon.committing import commit
+from incident.daemon.cycling import Cycling
 from incident.daemon.holding import Holding
 from incident.daemon.performing import Alongside
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
@@ -33,8 +33,7 @@ from incident.locations import Locations
 from incident.reviews.keeping import Reviews
 from incident.settings import Settings
 from incident.silences import of_incident
-from incident.silences import store as silence_store
-from incident.silences.keeping import RETENTION, Silences
+from incident.silences.keeping import Silences
 from incident.silences.telling import tell as tell_of_silence
 from incident.store import alerts as alert_store
 from incident.store import deliveries as delivery_store
@@ -47,8 +46,6 @@ from incident.tokens import Tokens
 log = structlog.get_logger("incident.desk")
 
 T = TypeVar("T")
-_PRUNE_EVERY = 3600.0
-_MOST_STEPS = 200  # transactions of one cycle; what is left is for the next
 
 
 def utc_now() -> datetime:
@@ -73,7 +70,6 @@ class Desk:
         self.wake = asyncio.Event()
         self.outbox_bell = Bell()
         self.changes = 0
-        self.decided = 0  # events that alerts and passing time have made
         self.now = clock
         self.database = Database(database)
         self.tokens_kept = Tokens(self.database, settings, clock)
@@ -92,8 +88,7 @@ class Desk:
         self._use(settings)
         self._noticed = asyncio.Condition()
         self._hearing: asyncio.Task[None] | None = None
-        self._cycle = (0.0, 0, 0)  # seconds of the last one, how many, how many failed
-        self._pruned = float("-inf")
+        self.cycling = Cycling(self.database, self.holding, self.write_retried, self.changed)
         self._listening_since = clock()
 
     async def start(self) -> None:
@@ -167,12 +162,6 @@ class Desk:
     def listening_since(self) -> datetime:
         """Since when this process takes alerts in."""
         return self._listening_since
-
-    @property
-    def pulse(self) -> int:
-        """Grows with every cycle of the engine that ended well."""
-        _, cycles, failures = self._cycle
-        return cycles - failures
 
     def _telling(self) -> Telling:
         return Telling(self.base_url, self._threads)
@@ -375,56 +364,7 @@ class Desk:
 
     async def cycle(self, now: datetime) -> datetime | None:
         """Decides on everything that waits or is due at `now`. Returns when the next thing is due by itself."""
-        started, (_, count, failed) = time.perf_counter(), self._cycle
-        failed += 1  # until it has not
-        try:
-            due = await self._steps(now)
-            await self._prune(now)
-            failed -= 1
-        finally:
-            self._cycle = (time.perf_counter() - started, count + 1, failed)
-        return due
-
-    async def _steps(self, now: datetime) -> datetime | None:
-        done = None
-        for _ in range(_MOST_STEPS):
-            done = await self._step(now)
-            if done.events:
-                self.decided += done.events
-                await self.changed(messages=done.messages)
-            if not done.more:
-                return done.next_due
-        return now
-
-    async def _step(self, now: datetime) -> engine.Step:
-        def job(connection: Connection) -> engine.Step:
-            return engine.step(
-                connection,
-                now,
-                self._policy,
-                self._telling(),
-                listening_since=self._listening_since,
-                holding=self.holding,
-            )
-
-        try:
-            done = await self.write_retried(job)
-        except BaseException:
-            self.holding.forget()
-            raise
-        self.holding.committed()
-        return done
-
-    async def _prune(self, now: datetime) -> None:
-        if time.monotonic() - self._pruned < _PRUNE_EVERY:
-            return
-        self._pruned = time.monotonic()
-
-        def job(connection: Connection) -> None:
-            alert_store.prune(connection, now - timedelta(days=5), now - timedelta(days=30))
-            silence_store.prune(connection, now - RETENTION)
-
-        await self.database.write(job)
+        return await self.cycling.cycle(now, self._policy, self._telling(), self._listening_since)
 
     async def rebuild(self) -> int:
         """Makes the cache of incidents anew from their events. Returns how many there are."""
@@ -435,5 +375,5 @@ class Desk:
     async def metrics(self) -> numbers.Numbers:
         now = self.now()
         found = await self.database.read(lambda connection: numbers.gather(connection, now))
-        duration, cycles, failures = self._cycle
-        return replace(found, cycle_duration_s=duration, cycles=cycles, cycle_failures=failures)
+        done = self.cycling
+        return replace(found, cycle_duration_s=done.last_s, cycles=done.count, cycle_failures=done.failed)

@@ -184,7 +184,7 @@ async def run(desk: "Desk") -> None:
     last, gap = desk.now(), _GAP
     while True:
         desk.wake.clear()
-        wait, decided = _IDLE, desk.decided
+        wait, decided = _IDLE, desk.cycling.decided
         try:
             now = desk.now()
             if now - last > _AWAY:
@@ -200,6 +200,6 @@ async def run(desk: "Desk") -> None:
             log.error("cycle failed", error=str(error))
         except Exception:
             log.exception("cycle broke")
-        gap = min(2 * gap, _LONGEST_GAP) if desk.decided > decided else _GAP
+        gap = min(2 * gap, _LONGEST_GAP) if desk.cycling.decided > decided else _GAP
         await asyncio.sleep(gap)
         await heard(desk.wake, wait)

@@ -26,7 +26,7 @@ async def run(desk: "Desk") -> None:
         if settings is None:
             await asyncio.sleep(LOOK_AROUND)
             continue
-        pulse = desk.pulse
+        pulse = desk.cycling.pulse
         if pulse == last:
             log.error("no heartbeat sent: the engine stands")
         else:

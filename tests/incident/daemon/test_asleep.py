@@ -21,10 +21,10 @@ async def running(desk: Desk) -> AsyncIterator[Desk]:
 async def cycles(desk: Desk, count: int = 2) -> None:
     """Lets the engine look so many times."""
     for _ in range(count):
-        before = desk.pulse
+        before = desk.cycling.pulse
         desk.wake.set()
         async with asyncio.timeout(10):
-            while desk.pulse == before:
+            while desk.cycling.pulse == before:
                 await asyncio.sleep(0.01)
 
 
