@@ -1,5 +1,6 @@
 # Two commands: `make run` (the demo) and `make test`. Both need python >= 3.11 and a package index, nothing else.
 PYTHON ?= python3
+WORKERS ?= auto
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -9,10 +10,10 @@ run: $(VENV)/.installed
 	$(BIN)/shopwatch demo $(ARGS)
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n auto -m "not long" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" $(ARGS)
 
 test-long: $(VENV)/.installed
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
