@@ -208,7 +208,7 @@ async def test_expired_ones_are_kept_for_five_days(connect: Connect, desk: Desk,
     await desk.cycle(clock())
     assert len((await client.get("/api/v2/silences")).json()) == 2
     clock.forward(minutes=2)
-    desk._pruned = float("-inf")  # an hour has passed on the other clock
+    desk.cycling._pruned = float("-inf")  # an hour has passed on the other clock
     await desk.cycle(clock())
     assert len((await client.get("/api/v2/silences")).json()) == 1  # the newest keeps the count of changes
 
