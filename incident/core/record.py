@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from incident.core import cadence
 from incident.core.acting import Act, flag, instant_text, one_of, said
 from incident.core.alerts import readable
 from incident.core.merging import put_back, take_in
@@ -164,7 +163,3 @@ def redact(act: Act) -> None:
     why = said(act.args, required=False)
     words = f"Event {seq} was redacted by {act.actor.name}" + (f": {why}" if why else "")
     act.say("redacted", words, seq=seq)
-
-
-def next_update_due(now: datetime) -> str:
-    return cadence.first(now).isoformat()

@@ -1,7 +1,7 @@
 """What the senders have in common: text of any type, instants in any notation, limits on both."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -123,7 +123,3 @@ def alert(
 def web_link(*candidates: Any) -> str:
     """The first that is an http or https address."""
     return next((c[:2000] for c in candidates if isinstance(c, str) and c.startswith(("http://", "https://"))), "")
-
-
-def numbered(problems: Iterable[tuple[int, str]]) -> str:
-    return "; ".join(f"alert {index}: {problem}" for index, problem in problems)

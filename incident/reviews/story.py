@@ -122,10 +122,6 @@ def _update(event: Event, public: bool, due: datetime | None) -> dict[str, Any]:
     }
 
 
-_BEGINS = {"opened": "investigating", "reopened": "investigating", "resolved": "resolved", "merged": "resolved"}
-_SAYING = ("status", "update", "unmerged")
-
-
 def statuses(events: Sequence[Event]) -> list[tuple[datetime, str]]:
     """When which status began."""
     found: list[tuple[datetime, str]] = []
