@@ -19,6 +19,7 @@ from incident.core.severity import Scale
 from incident.muting_settings import MaintenanceWindow
 from incident.settings import Route as RouteSettings
 from incident.settings import Settings
+from probes.files.settings import MeasuredOrders
 
 log = structlog.get_logger("incident.core.policy")
 
@@ -37,14 +38,23 @@ def policy_of(settings: Settings, runbook_finder: RunbookFinder | None = None) -
         settle=settings.incidents.settle,
         rejoin=settings.incidents.rejoin,
         page_again=settings.incidents.page_again,
-        scale=Scale(_orders(settings), {str(level): least for level, least in settings.incidents.at_risk.items()}),
+        scale=scale_of(settings),
     )
 
 
-def _orders(settings: Settings) -> dict[str, float]:
-    """Those that the file says itself."""
-    found = {name: service.orders_per_minute for name, service in settings.services.items()}
-    return {name: number for name, number in found.items() if number is not None}
+def scale_of(settings: Settings) -> Scale:
+    """Its orders are those that the file says itself, also where they are measured: for as long as nothing is known."""
+    orders: dict[str, float] = {}
+    measured: dict[str, tuple[str, str]] = {}
+    for name, service in settings.services.items():
+        said = service.orders_per_minute
+        if isinstance(said, MeasuredOrders):
+            measured[name] = said.journey, said.value
+            said = said.otherwise
+        if said is not None:
+            orders[name] = said
+    at_risk = {str(level): least for level, least in settings.incidents.at_risk.items()}
+    return Scale(orders, at_risk, measured=measured)
 
 
 def world_of(settings: Settings, silences: Sequence[Silence] = (), heard: frozenset[str] = frozenset()) -> World:

@@ -22,12 +22,14 @@ _DOWN = "JourneyDown"
 class Scale:
     """`orders`: what usually goes through each service a minute. `at_risk`: how many lost ones make which severity.
 
-    `locations`: those that are heard at present.
+    `locations`: those that are heard at present. `measured`: of services whose orders a journey reads, its name and
+    that of the value.
     """
 
     orders: Mapping[str, float] = field(default_factory=dict)
     at_risk: Mapping[str, float] = field(default_factory=dict)
     locations: Collection[str] = ()
+    measured: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from incident.daemon.bell import heard
 from incident.daemon.committing import commit
 from incident.daemon.holding import Holding
 from incident.errors import Conflict, IncidentError, StoreFull, StoreUnavailable
+from incident.orders import at_hand
 from incident.reviews.recalling import recall
 from incident.silences.store import next_reminder
 from incident.silences.telling import remind
@@ -74,7 +75,9 @@ def step(
         policy,
         drills=tuple(drill_store.unfinished(connection, now)),
         obstacles=lambda incident: obstacles(connection, incident, now),
-        scale=replace(policy.scale, locations=location_store.heard(connection)),
+        scale=replace(
+            policy.scale, locations=location_store.heard(connection), orders=at_hand(connection, policy, now)
+        ),
     )
     waiting = alert_store.waiting(connection, _AT_ONCE)
     judged = holding.judge(connection, waiting, now)

@@ -19,6 +19,7 @@ from incident.history.packing import Run
 from incident.history.rollup import ERROR_BOUND, Rollup, merged
 from incident.settings import Settings
 from incident.store import drills as drill_store
+from incident.store import measured
 from incident.store import rollups as rollup_store
 from incident.store import runs as run_store
 from incident.store.database import Database
@@ -56,12 +57,14 @@ class History:
 
     async def take_in(self, rows: Sequence[dict[str, Any]]) -> None:
         """Keeps what `incident.store.runs.checked` made of results. Raises StoreFull."""
-        now = self._now()
-        keep = timedelta(seconds=self._settings().limits.retention.runs)
+        now, settings = self._now(), self._settings()
+        keep = timedelta(seconds=settings.limits.retention.runs)
+        named = {(journey, name) for journey, names in settings.measures().items() for name in names}
 
         def job(connection: Connection) -> None:
             failed = any(row["outcome"] == "down" for row in rows)
             run_store.add(connection, rows, now, keep, drill_store.recent(connection, _DRILLS) if failed else ())
+            measured.keep(connection, rows, named, now)
 
         await self._database.write(job)
 
@@ -201,6 +204,7 @@ class History:
             await asyncio.sleep(pause)
         unused = bounds[0] // DAY - 2
         await self._database.write(lambda connection: rollup_store.prune_shapes(connection, unused))
+        await self._database.write(lambda connection: measured.prune(connection, bounds[2]))
 
 
 def _places(connection: Connection, journey: str, location: str | None) -> list[Place]:

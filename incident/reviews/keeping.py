@@ -15,7 +15,9 @@ from sqlalchemy import Connection
 from incident.core import reviewing
 from incident.core.folding import Draft
 from incident.core.model import Event, Incident
+from incident.core.policy import scale_of
 from incident.errors import IncidentError, NotFound, Refused
+from incident.orders import usual
 from incident.reviews import due, picture, writing
 from incident.reviews.facts import Facts, Material, facts_of
 from incident.reviews.words import WORDS
@@ -93,13 +95,13 @@ class Reviews:
         incident = await desk.incident(number)
         now = desk.now()
         end = incident.resolved_at or now
-        services = desk.settings.services
-        rates = {name: services[name].orders_per_minute for name in incident.services if name in services}
+        scale, begun = scale_of(desk.settings), dict.fromkeys(incident.services, (incident.since, end))
+        rates = await desk.database.read(lambda connection: usual(connection, scale, begun))
         return Material(
             incident=incident,
             events=await desk.timeline(number),
             runs=await self._runs(incident, end),
-            per_minute={name: rate for name, rate in rates.items() if rate},
+            per_minute={name: rate for name, rate in rates.items() if rate and name in incident.services},
             others=await desk.incidents(),
             changes=[_change(one) for one in await desk.events.changes(incident.since - CHANGES_BEFORE, end)],
             zone=self._zone,

@@ -20,6 +20,7 @@ from incident.core.alerts import DrillWindow
 from incident.errors import Refused
 from incident.history import rollup, shapes
 from incident.history.packing import Run, numbers_of
+from incident.store import measured
 from incident.store.sql import chunks, insert_new, upsert
 from incident.store.tables import journeys, run_failures, run_places, run_shapes, runs
 
@@ -79,8 +80,15 @@ def checked(result: Any) -> dict[str, Any]:
         "outcome": result["outcome"],
         "started_at": started,
         "duration_s": float(duration or 0),
-        "result": dict(result),
+        "result": _with_what_it_measured(result),
     }
+
+
+def _with_what_it_measured(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A run that failed has measured nothing, whatever it says."""
+    found = measured.sound(result.get("measured")) if result["outcome"] in ("up", "degraded") else {}
+    rest = {name: value for name, value in result.items() if name != "measured"}
+    return {**rest, "measured": found} if found else rest
 
 
 def _is_name(text: str) -> bool:

@@ -171,6 +171,16 @@ run_rollups = Table(
     Column("hours", LargeBinary, nullable=False),  # those of its hours
 )
 
+measured = Table(  # what journeys read and the settings name, such as orders a minute
+    "measured",
+    metadata,
+    Column("journey", String(100), primary_key=True),
+    Column("name", String(100), primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),  # five minutes, since 1970
+    Column("highest", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 journeys = Table(
     "journeys",
     metadata,

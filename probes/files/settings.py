@@ -8,7 +8,16 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+)
 
 from probes.duration import Duration, parse_duration
 from probes.slo import Slo
@@ -85,6 +94,24 @@ class Shop(Strict):
     languages: tuple[Literal["en", "zh"], ...] = Field(default=("en",), min_length=1)
 
 
+class MeasuredOrders(Strict):
+    """A journey reads them: `value` is what one of its steps saves. `otherwise`: while nothing recent is known."""
+
+    journey: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    value: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    otherwise: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+
+
+def _said_how(value: object) -> str:
+    return "measured" if isinstance(value, dict | MeasuredOrders) else "number"
+
+
+OrdersPerMinute = Annotated[
+    Annotated[float, Field(ge=0, allow_inf_nan=False), Tag("number")] | Annotated[MeasuredOrders, Tag("measured")],
+    Discriminator(_said_how),
+]
+
+
 class Service(Strict):
     """`needs`: services without which this one cannot work. `public`: shown on the status page."""
 
@@ -93,7 +120,7 @@ class Service(Strict):
     group: Title | None = None
     needs: tuple[str, ...] = ()
     public: bool = True
-    orders_per_minute: float | None = Field(default=None, ge=0)
+    orders_per_minute: OrdersPerMinute | None = None
     slo: Slo | None = None
 
 
@@ -163,6 +190,14 @@ class ShopSettings(BaseModel):
     environments: dict[Name, EnvironmentSettings] = Field(default_factory=dict)
     limits: Limits = Limits()
     prober: ProberSettings = ProberSettings()
+
+    def measures(self) -> dict[str, frozenset[str]]:
+        """By journey: those of its saved values that its results are to tell."""
+        found: dict[str, set[str]] = {}
+        for service in self.services.values():
+            if isinstance(orders := service.orders_per_minute, MeasuredOrders):
+                found.setdefault(orders.journey, set()).add(orders.value)
+        return {journey: frozenset(names) for journey, names in found.items()}
 
     def all_needs(self, service: str) -> frozenset[str]:
         """Every service that this one cannot work without, directly or through others; empty for an unknown one."""
