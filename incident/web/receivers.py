@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from incident.core.alerts import UNASSIGNED, StoredAlert, severity_words
@@ -15,6 +16,8 @@ from probes.labels import LabelMatcher, all_match
 
 GROUP_BY = ("service",)  # an incident is about one
 _NEVER = r"[^\x00-\x{10FFFF}]"
+_NAMELESS = LabelMatcher("service", "")
+_NAMED = LabelMatcher("service", "", is_equal=False)
 _KNOWN = 10_000  # sorts of alerts whose receivers are remembered
 
 
@@ -28,12 +31,11 @@ class Destination:
 
 
 class Receivers:
-    """`names`: every channel that a route names, in their order."""
+    """`names`: the console, to which goes what no route claims, and every channel that a route names, in their order."""
 
     def __init__(self, settings: Settings) -> None:
         self._routes = settings.routes
-        named = dict.fromkeys(name for item in settings.routes for name in _named(item))
-        self.names = list(named) or [CONSOLE]
+        self.names = list(dict.fromkeys([CONSOLE, *(name for item in settings.routes for name in _named(item))]))
         self._labels = sorted({name for route in self._routes for name in _looked_at(route)})
         self._known: dict[tuple[str, ...], Destination] = {}
 
@@ -53,8 +55,8 @@ def _first(routes: Sequence[RouteSettings], labels: Mapping[str, str], above: De
     """As `core.routing.channels_for`, with the way that led there."""
     for index, route in enumerate(routes):
         if all_match(route.match, labels):
-            group_by = route.group_by or above.group_by
-            here = Destination(route.channels or above.channels or (CONSOLE,), (*above.route, index), group_by)
+            channels = tuple(dict.fromkeys(route.channels)) or above.channels or (CONSOLE,)
+            here = Destination(channels, (*above.route, index), route.group_by or above.group_by)
             return _first(route.routes, labels, here) or here
     return None
 
@@ -70,13 +72,11 @@ def alertmanager_yaml(settings: Settings) -> str:
 
     It routes labels as they come from outside the way that we do, who read `critical` as SEV1 and so on.
     """
-    names = Receivers(settings).names
-    used = list(dict.fromkeys([CONSOLE, *names]))
     nodes = [node for item in settings.routes for node in _nodes(item, ())]
     document = {
         "route": {"receiver": CONSOLE, "group_by": list(GROUP_BY), "routes": nodes},
         "inhibit_rules": [_inhibit(rule) for rule in settings.inhibit],
-        "receivers": [{"name": name} for name in used],
+        "receivers": [{"name": name} for name in Receivers(settings).names],
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
 
@@ -95,8 +95,8 @@ def _named(item: RouteSettings) -> Iterable[str]:
 
 def _inhibit(rule: Inhibit) -> dict[str, Any]:
     return {
-        "source_matchers": [str(matcher) for matcher in rule.source],
-        "target_matchers": [str(matcher) for matcher in rule.target],
+        "source_matchers": [_text(matcher) for matcher in rule.source],
+        "target_matchers": [_text(matcher) for matcher in rule.target],
         "equal": list(rule.equal),
     }
 
@@ -104,37 +104,63 @@ def _inhibit(rule: Inhibit) -> dict[str, Any]:
 def _nodes(item: RouteSettings, above: tuple[str, ...]) -> list[dict[str, Any]]:
     """One node a channel, all but the last going on, as Alertmanager sends to several receivers.
 
-    Each has the nested routes: where one of those matches, it takes the place of them all.
+    Each has the nested routes: where one of those matches, it takes the place of them all. And all of them once for
+    each way in which the matchers can be said: no two of those hold for the same alert.
     """
-    channels = item.channels or above or (CONSOLE,)
-    matchers = [str(_as_from_outside(matcher)) for matcher in item.match]
+    channels = tuple(dict.fromkeys(item.channels)) or above or (CONSOLE,)
     children = [node for child in item.routes for node in _nodes(child, channels)]
-    by = {"group_by": list(dict.fromkeys(item.group_by))} if item.group_by else {}
-    nodes: list[dict[str, Any]] = [
-        {"receiver": name, **by, "matchers": matchers, "continue": len(channels) > 1} for name in channels
-    ]
-    nodes[-1]["continue"] = False
-    return nodes if not children else _with_children(nodes, children)
+    nodes: list[dict[str, Any]] = []
+    for said in product(*(_as_from_outside(matcher) for matcher in item.match)):
+        matchers = [_text(matcher) for several in said for matcher in several]
+        nodes += _for_each(channels, {**_grouping(item), "matchers": matchers}, children)
+    return nodes
 
 
-def _with_children(nodes: list[dict[str, Any]], children: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _grouping(item: RouteSettings) -> dict[str, Any]:
+    """With `...` there is nothing else to group by, and Alertmanager allows nothing else."""
+    names = [ALL] if ALL in item.group_by else list(dict.fromkeys(item.group_by))
+    return {"group_by": names} if names else {}
+
+
+def _for_each(channels: Sequence[str], node: dict[str, Any], children: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A nested route that matches must be alone: the first node asks for it, and only what is left goes on."""
-    if len(nodes) == 1:
-        return [{**nodes[0], "routes": children}]
-    matchers = nodes[0]["matchers"]
-    rest = [{"receiver": node["receiver"], "continue": node["continue"]} for node in nodes]
-    return [{**nodes[0], "matchers": matchers, "continue": False, "routes": [*children, *rest]}]
+    last = len(channels) - 1
+    each = [{"receiver": name, "continue": index < last} for index, name in enumerate(channels)]
+    if not children:
+        return [{"receiver": one["receiver"], **node, "continue": one["continue"]} for one in each]
+    rest = each if last else []
+    return [{"receiver": channels[0], **node, "continue": False, "routes": [*children, *rest]}]
 
 
-def _as_from_outside(matcher: LabelMatcher) -> LabelMatcher:
-    """A matcher of labels as they come in that says the same as `matcher` says of the labels that routes see."""
+def _text(matcher: LabelMatcher) -> str:
+    """As every version of Alertmanager reads it: in its quotes only these three are escaped."""
+    op = ("=~" if matcher.is_equal else "!~") if matcher.is_regex else ("=" if matcher.is_equal else "!=")
+    value = matcher.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'{matcher.name}{op}"{value}"'
+
+
+def _as_from_outside(matcher: LabelMatcher) -> list[tuple[LabelMatcher, ...]]:
+    """Matchers of labels as they come in that together say what `matcher` says of those that routes see.
+
+    Where it takes several sets, one of them holds, and only one.
+    """
     if matcher.name == "severity":
-        accepted = [word for word in SEVERITIES if matcher.matches({"severity": word})]
-        return _severity(accepted)
-    plain = matcher.is_equal and not matcher.is_regex
-    if matcher.name == "service" and plain and matcher.value == UNASSIGNED:
-        return LabelMatcher("service", f"|{UNASSIGNED}", is_regex=True)
-    return matcher
+        return [(_severity([word for word in SEVERITIES if matcher.matches({"severity": word})]),)]
+    if matcher.name == "service":
+        return _service(matcher)
+    return [(matcher,)]
+
+
+def _service(matcher: LabelMatcher) -> list[tuple[LabelMatcher, ...]]:
+    """An alert that names no service counts as one of UNASSIGNED."""
+    wanted = matcher.matches({"service": UNASSIGNED})
+    if wanted == matcher.matches({}):
+        return [(matcher,)]
+    if not wanted:
+        return [(matcher, _NAMED)]
+    if matcher.is_equal:
+        return [(LabelMatcher("service", f"{matcher.value}|", is_regex=True),)]
+    return [(matcher,), (_NAMELESS,)]
 
 
 def _severity(accepted: list[str]) -> LabelMatcher:

@@ -28,7 +28,9 @@ channels: {pager: {console: true}, chat: {console: true}}
 routes:
   - match: ['severity=~"SEV1|SEV2"']
     channels: [pager, chat]
-    routes: [{match: [service=login], channels: [chat]}, {match: [team=x]}]
+    routes:
+      - {match: [service=login], channels: [chat], group_by: [team, alertname]}
+      - {match: [team=x], routes: [{match: ['service!="login"', 'region=~"eu-.+"'], group_by: ['...', service]}]}
   - {channels: [chat]}
 inhibit: [{source: [alertname=Dead], target: ['severity=~"warning|info"'], equal: [service]}]
 maintenance: [{name: Move, services: [catalog], from: 2020-01-01T00:00, to: 2099-01-01T00:00}]
@@ -38,6 +40,7 @@ ALERTS = [
     {"labels": {"alertname": "Slow", "service": "payment", "severity": "warning"}},
     {"labels": {"alertname": "Slow", "service": "login", "severity": "warning"}},
     {"labels": {"alertname": "Lone", "team": "x", "severity": "error"}, "annotations": {"summary": "alone"}},
+    {"labels": {"alertname": "Far", "team": "x", "severity": "error", "region": "eu-1"}},
 ]
 Answer = tuple[int, Any]
 Run = Callable[..., str]
@@ -277,6 +280,7 @@ def test_amtool_silences_updates_expires_and_imports(amtool: Run) -> None:
         (["severity=SEV2", "service=payment"], "pager,chat"),
         (["severity=Error", "service=login"], "chat"),
         (["severity=critical", "team=x"], "pager,chat"),
+        (["severity=critical", "team=x", "region=eu-2"], "pager,chat"),
         (["severity=warning"], "chat"),
         (["severity=unheard of"], "chat"),
         ([], "chat"),
@@ -293,7 +297,8 @@ def test_amtool_tests_routes_as_we_route(amtool: Run, pair: Pair, labels: list[s
 
 
 def test_amtool_shows_the_routes_and_that_there_is_no_cluster(amtool: Run) -> None:
-    assert "receiver: pager" in amtool("config", "routes", "show")
+    shown = amtool("config", "routes", "show")
+    assert "receiver: pager" in shown and 'region=~"eu-.+"' in shown and 'severity=~"(?i)SEV1' in shown
     assert "disabled" in amtool("cluster", "show")
 
 

@@ -192,7 +192,7 @@ async def test_status_has_every_key_that_clients_read(connect: Connect) -> None:
 
 async def test_receivers_are_the_channels_of_the_routes(connect: Connect) -> None:
     names = [receiver["name"] for receiver in (await connect().get("/api/v2/receivers")).json()]
-    assert names == ["hook", "terminal"]
+    assert names == ["console", "hook", "terminal"]  # what no route claims goes to the console
 
 
 async def test_the_old_api_is_gone_and_says_so(connect: Connect) -> None:
