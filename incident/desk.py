@@ -27,6 +27,7 @@ from incident.daemon.holding import Holding
 from incident.daemon.performing import Alongside
 from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
 from incident.events import Events
+from incident.gathering import Gathering
 from incident.history.keeper import History
 from incident.loaded import Loaded
 from incident.locations import Locations
@@ -86,6 +87,7 @@ class Desk:
         self.on_reload: list[Callable[[Settings], Awaitable[None]]] = []
         self._runbook_finder = runbook_finder
         self._use(settings)
+        self._gathering = Gathering(self.database.write)
         self._noticed = asyncio.Condition()
         self._hearing: asyncio.Task[None] | None = None
         self.cycling = Cycling(self.database, self.holding, self.write_retried, self.changed)
@@ -182,7 +184,7 @@ class Desk:
             except Refused as error:
                 problems.append(str(error))
         if good:
-            news = await self.database.write(lambda connection: alert_store.take_in(connection, good))
+            news = await self._gathering.store(good)
             if news:
                 await self.changed(wake=True)
         if problems:
@@ -369,6 +371,7 @@ class Desk:
     async def rebuild(self) -> int:
         """Makes the cache of incidents anew from their events. Returns how many there are."""
         count = await self.database.write(incident_store.rebuild)
+        self.cycling.forget()
         await self.changed()
         return count
 

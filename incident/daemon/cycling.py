@@ -16,6 +16,7 @@ from incident.silences.keeping import RETENTION
 from incident.store import alerts as alert_store
 from incident.store import events as event_store
 from incident.store.database import Database
+from incident.store.open_shelf import OpenShelf
 
 T = TypeVar("T")
 PRUNE_EVERY = 3600.0  # seconds
@@ -41,6 +42,7 @@ class Cycling:
         self._write = write
         self._changed = changed
         self._pruned = float("-inf")
+        self._shelf = OpenShelf()
         self.last_s = 0.0
         self.count = self.failed = self.decided = 0
 
@@ -55,7 +57,10 @@ class Cycling:
         """Returns when the next thing is due by itself."""
 
         def step(connection: Connection) -> engine.Step:
-            return engine.step(connection, now, policy, telling, listening_since=listening_since, holding=self._holding)
+            return engine.step(
+                connection, now, policy, telling,
+                listening_since=listening_since, holding=self._holding, shelf=self._shelf,
+            )  # fmt: skip
 
         started, well = time.perf_counter(), False
         try:
@@ -82,10 +87,15 @@ class Cycling:
         try:
             done = await self._write(step)
         except BaseException:
-            self._holding.forget()
+            self.forget()
             raise
         self._holding.committed()
         return done
+
+    def forget(self) -> None:
+        """What is remembered of the database may not be so, or not any more."""
+        self._holding.forget()
+        self._shelf.forget()
 
     async def _prune(self, now: datetime) -> None:
         if time.monotonic() - self._pruned < PRUNE_EVERY:

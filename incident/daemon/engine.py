@@ -33,14 +33,16 @@ from incident.store import alerts as alert_store
 from incident.store import drills as drill_store
 from incident.store import incidents as incident_store
 from incident.store import locations as location_store
+from incident.store.open_shelf import OpenShelf
 
 if TYPE_CHECKING:
     from incident.desk import Desk
 
 log = structlog.get_logger("incident.daemon.engine")
 
-_AT_ONCE = 500  # alerts decided on in one transaction
-_GAP = 0.2  # seconds between cycles at the least: the first alert waits for nothing
+_AT_ONCE = 2000  # alerts decided on in one transaction: each has costs of its own, and keeps intake waiting
+_LEAST_GAP = 0.02  # seconds between cycles: the first alert waits for nothing
+_GAP = 0.2  # after a cycle with news
 _LONGEST_GAP = 3.0  # while each cycle has news it doubles, up to this: a storm becomes a few events
 _AWAY = timedelta(seconds=30)  # between two cycles: the machine slept, or its clock was set; nobody could be heard
 _LATE = timedelta(seconds=1)  # what could not be done when it was due is looked at again after that
@@ -65,10 +67,11 @@ def step(
     *,
     listening_since: datetime,
     holding: Holding,
+    shelf: OpenShelf,
 ) -> Step:
     """Decides on the alerts that wait and are not held back, and on what is due at `now`.
 
-    `listening_since`: when this process started.
+    `listening_since`: when this process started. `shelf`: the open incidents; it forgets where this comes to nothing.
     """
     alert_store.expire(connection, now, listening_since)
     policy = replace(
@@ -82,11 +85,10 @@ def step(
     waiting = alert_store.waiting(connection, _AT_ONCE)
     judged = holding.judge(connection, waiting, now)
     heard_of = [alert for alert in waiting if alert.fingerprint not in judged.held]
-    done = [_decide_on(connection, heard_of, now, policy, telling)]
-    open_now = incident_store.list_open(connection)
-    done.append(_time(connection, open_now, now, policy, telling))
-    if done[-1][0]:
-        open_now = incident_store.list_open(connection)
+    at = _At(connection, now, policy, telling, shelf)
+    done = [_decide_on(at, heard_of)]
+    done.append(_time(at, shelf.listed(connection)))
+    open_now = shelf.listed(connection)
     done.append(remind(connection, now, telling))
     dues: list[datetime | None] = [due(one, policy) for one in open_now for due in (resolve_due, apart_due)]
     dues += [alert_store.next_expiry(connection, now), holding.edge, next_reminder(connection)]
@@ -98,32 +100,45 @@ def step(
     )
 
 
-def _decide_on(
-    connection: Connection, waiting: Sequence[StoredAlert], now: datetime, policy: Policy, telling: Telling
-) -> tuple[int, int]:
+@dataclass(frozen=True)
+class _At:
+    """Where and when a step decides."""
+
+    connection: Connection
+    now: datetime
+    policy: Policy
+    telling: Telling
+    shelf: OpenShelf
+
+    def commit(self, draft: Draft, before: Sequence[Incident]) -> tuple[int, int]:
+        """Returns how many events and messages there were."""
+        messages = commit(self.connection, draft, before, self.telling)
+        self.shelf.keep(draft.incidents[number] for number in {event.incident for event in draft.events})
+        return len(draft.events), messages
+
+
+def _decide_on(at: _At, waiting: Sequence[StoredAlert]) -> tuple[int, int]:
     if not waiting:
         return 0, 0
     try:
-        with connection.begin_nested():
-            return _decide(connection, waiting, now, policy, telling)
+        with at.connection.begin_nested():
+            return _decide(at, waiting)
     except (SQLAlchemyError, Conflict):
         raise
     except Exception as error:
+        at.shelf.forget()
         if len(waiting) > 1:  # one of them is the culprit: the halves find it
             middle = len(waiting) // 2
-            halves = [
-                _decide_on(connection, half, now, policy, telling) for half in (waiting[:middle], waiting[middle:])
-            ]
+            halves = [_decide_on(at, half) for half in (waiting[:middle], waiting[middle:])]
             return sum(events for events, _ in halves), sum(messages for _, messages in halves)
         log.exception("alert set aside", fingerprint=waiting[0].fingerprint, error=str(error))
-        alert_store.set_aside(connection, waiting[0].fingerprint, f"{type(error).__name__}: {error}")
+        alert_store.set_aside(at.connection, waiting[0].fingerprint, f"{type(error).__name__}: {error}")
         return 0, 0
 
 
-def _decide(
-    connection: Connection, waiting: Sequence[StoredAlert], now: datetime, policy: Policy, telling: Telling
-) -> tuple[int, int]:
-    concerned = incident_store.list_open(connection)
+def _decide(at: _At, waiting: Sequence[StoredAlert]) -> tuple[int, int]:
+    connection = at.connection
+    concerned = at.shelf.listed(connection)
     known = {incident.number for incident in concerned}
     own = {alert.incident for alert in waiting if alert.incident is not None} - known
     while own:  # and those that they go on in
@@ -131,60 +146,59 @@ def _decide(
         concerned += found
         known |= own
         own = {one.merged_into for one in found if one.merged_into is not None} - known
-    draft = Draft(concerned, incident_store.next_number(connection), now)
-    belongs = decide(waiting, draft, policy)
+    draft = Draft(concerned, incident_store.next_number(connection), at.now)
+    belongs = decide(waiting, draft, at.policy)
     recall(connection, draft)
     alert_store.decided(connection, waiting, belongs)
-    return len(draft.events), commit(connection, draft, concerned, telling)
+    return at.commit(draft, concerned)
 
 
-def _time(
-    connection: Connection, open_now: Sequence[Incident], now: datetime, policy: Policy, telling: Telling
-) -> tuple[int, int]:
+def _time(at: _At, open_now: Sequence[Incident]) -> tuple[int, int]:
     events = messages = 0
     for incident in open_now:
+        due = [one for ask in (resolve_due, apart_due) if (one := ask(incident, at.policy)) is not None]
+        if not due or min(due) > at.now:
+            continue
         try:
-            with connection.begin_nested():
+            with at.connection.begin_nested():
                 for done in (_pass_time, _part):
-                    more = done(connection, incident, now, policy, telling)
+                    more = done(at, incident)
                     events, messages = events + more[0], messages + more[1]
         except (SQLAlchemyError, Conflict):
             raise
         except Exception as error:
+            at.shelf.forget()
             log.exception("incident passed over", incident=incident.number, error=str(error))
     return events, messages
 
 
-def _pass_time(
-    connection: Connection, incident: Incident, now: datetime, policy: Policy, telling: Telling
-) -> tuple[int, int]:
-    draft = Draft([incident], 0, now)
-    decide_time(incident, draft, policy)
-    return len(draft.events), commit(connection, draft, [incident], telling)
+def _pass_time(at: _At, incident: Incident) -> tuple[int, int]:
+    draft = Draft([incident], 0, at.now)
+    decide_time(incident, draft, at.policy)
+    return at.commit(draft, [incident])
 
 
-def _part(
-    connection: Connection, incident: Incident, now: datetime, policy: Policy, telling: Telling
-) -> tuple[int, int]:
+def _part(at: _At, incident: Incident) -> tuple[int, int]:
     """What goes on without the incident's own trouble stands on its own again, when that is due."""
-    due = apart_due(incident, policy)
-    if due is None or due > now:
+    due = apart_due(incident, at.policy)
+    if due is None or due > at.now:
         return 0, 0
-    concerned = incident_store.list_open(connection)
+    concerned = at.shelf.listed(at.connection)
     if incident not in concerned:  # another one that was parted a moment ago has taken it in
         return 0, 0
-    concerned += incident_store.by_number(connection, map(int, incident.taken_in))
+    concerned += incident_store.by_number(at.connection, map(int, incident.taken_in))
     concerned = list({one.number: one for one in concerned}.values())
-    draft = Draft(concerned, incident_store.next_number(connection), now)
-    belongs = stand_apart(incident, alert_store.by_fingerprint(connection, left_behind(incident)), draft, policy)
-    recall(connection, draft)
-    alert_store.move(connection, belongs)
-    return len(draft.events), commit(connection, draft, concerned, telling)
+    draft = Draft(concerned, incident_store.next_number(at.connection), at.now)
+    behind = alert_store.by_fingerprint(at.connection, left_behind(incident))
+    belongs = stand_apart(incident, behind, draft, at.policy)
+    recall(at.connection, draft)
+    alert_store.move(at.connection, belongs)
+    return at.commit(draft, concerned)
 
 
 async def run(desk: "Desk") -> None:
     """Cycles for ever: when something came in, and when the next thing is due."""
-    last, gap = desk.now(), _GAP
+    last, gap = desk.now(), _LEAST_GAP
     while True:
         desk.wake.clear()
         wait, decided = _IDLE, desk.cycling.decided
@@ -203,6 +217,6 @@ async def run(desk: "Desk") -> None:
             log.error("cycle failed", error=str(error))
         except Exception:
             log.exception("cycle broke")
-        gap = min(2 * gap, _LONGEST_GAP) if desk.cycling.decided > decided else _GAP
+        gap = min(max(2 * gap, _GAP), _LONGEST_GAP) if desk.cycling.decided > decided else _LEAST_GAP
         await asyncio.sleep(gap)
         await heard(desk.wake, wait)

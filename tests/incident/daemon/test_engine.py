@@ -49,6 +49,7 @@ async def test_one_incident_that_time_breaks_does_not_keep_the_others_from_their
         draft.add(incident.number, "note", "time passed")
 
     monkeypatch.setattr("incident.daemon.engine.decide_time", decide_time)
+    monkeypatch.setattr("incident.daemon.engine.resolve_due", lambda incident, policy: clock())
     for title in ("One", "Two"):
         await desk.perform("open", None, RESPONDER, {"title": title})
     await desk.cycle(clock())
