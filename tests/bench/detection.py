@@ -4,7 +4,9 @@
     python -m tests.bench detection defaults [FAULTS]  each as it is shipped; takes two minutes
 
 Both chains are real and watch the same shop at the same time: a page for each fault, so that no fault waits for the
-end of the one before it. A fault is switched on at a random moment; the clock stops when the webhook has come.
+end of the one before it. At 1 s intervals each chain has its own moment for a page's fault, and those are spread evenly
+over the time between two of its looks at that page; else both have the same random one. The clock stops when the
+webhook has come.
 """
 
 import http.server
@@ -27,6 +29,7 @@ from typing import Any
 from tests.incident import a_daemon
 
 PROGRAMS = ("prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter")
+CHAINS = ("ours", "theirs")
 FAULTS = 40  # half of them fall into the later half of an interval, give or take
 FOR_1M = 60.0  # seconds that `for: 1m` adds to theirs: the rule must have held for so long
 
@@ -45,7 +48,7 @@ class Mode:
     patience: float
     most: float | None = None
     ratio: float | None = None
-    every: float | None = None  # seconds: faults are spread evenly over our interval, for a median that means something
+    every: float | None = None  # seconds: faults are spread evenly over it, for a median that means something
 
 
 EAGER = Mode(
@@ -57,12 +60,13 @@ SHIPPED = Mode("shipped defaults", "every: 30s\n", "15s", "30s", (0.5, 2.0), 35.
 
 @dataclass
 class Shop:
-    """`/N` answers 500 once N is broken; a webhook to `/told/WHO` counts for every page whose name is in it."""
+    """`/N` answers 500 to WHO once N is broken for WHO, one of the two chains; a webhook to `/told/WHO` counts for every
+    page whose name is in it. Instants, by chain and page."""
 
     url: str = ""
-    broken: dict[str, float] = field(default_factory=dict)
-    asked: dict[str, float] = field(default_factory=dict)  # when we last asked for a page
-    told: dict[str, dict[str, float]] = field(default_factory=lambda: {"ours": {}, "theirs": {}})
+    broken: dict[str, dict[str, float]] = field(default_factory=lambda: {who: {} for who in CHAINS})
+    asked: dict[str, dict[str, float]] = field(default_factory=lambda: {who: {} for who in CHAINS})  # the last time
+    told: dict[str, dict[str, float]] = field(default_factory=lambda: {who: {} for who in CHAINS})
 
 
 @contextmanager
@@ -73,17 +77,17 @@ def shop() -> Iterator[Shop]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            if self.headers["User-Agent"].startswith("shopwatch"):
-                state.asked[self.path.strip("/")] = time.monotonic()
-            self._answer(500 if self.path.strip("/") in state.broken else 200)
+            who, page = CHAINS[not self.headers["User-Agent"].startswith("shopwatch")], self.path.strip("/")
+            state.asked[who][page] = time.monotonic()
+            self._answer(500 if page in state.broken[who] else 200)
 
         def do_POST(self) -> None:
             at = time.monotonic()
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            told = state.told[self.path.rpartition("/")[2]]
-            for name in list(state.broken):
+            who = self.path.rpartition("/")[2]
+            for name in list(state.broken[who]):
                 if f'"{name}"' in body:
-                    told.setdefault(name, at)
+                    state.told[who].setdefault(name, at)
             self._answer(200)
 
         def _answer(self, status: int) -> None:
@@ -188,10 +192,11 @@ def measure(mode: Mode, faults: int) -> dict[str, list[float]]:
         time.sleep(mode.settle)
         for number, page in enumerate(pages):
             time.sleep(random.uniform(*mode.pause))
-            if mode.every is not None:
-                place = state.asked[page] + mode.every * (number + 0.5) / faults
-                time.sleep((place - time.monotonic()) % mode.every)
-            state.broken[page] = time.monotonic()
+            for who in CHAINS:
+                if mode.every is not None:
+                    place = state.asked[who][page] + mode.every * (number + 0.5) / faults
+                    time.sleep((place - time.monotonic()) % mode.every)
+                state.broken[who][page] = time.monotonic()
         end = time.monotonic() + mode.patience
         while any(len(told) < faults for told in state.told.values()):
             if time.monotonic() > end:
@@ -199,7 +204,7 @@ def measure(mode: Mode, faults: int) -> dict[str, list[float]]:
                 log = (folder / "ours.log").read_text()[-2000:]
                 raise TimeoutError(f"of {faults} faults, these were told of: {counts}\n{log}")
             time.sleep(0.1)
-    return {who: [at - state.broken[page] for page, at in told.items()] for who, told in state.told.items()}
+    return {who: [at - state.broken[who][page] for page, at in told.items()] for who, told in state.told.items()}
 
 
 def compare(mode: Mode, faults: int) -> bool:
