@@ -7,8 +7,10 @@ from typing import Any
 
 from drills.loading import SHIPPED_JOURNEYS, Surroundings, load_drills
 from drills.notyet import settings_not_yet
+from incident.reviews.checking import template_mistakes
 from incident.settings import read_settings
 from probes.files.lint import lint
+from probes.files.measures import measures_known
 from probes.files.mistakes import Mistake
 from probes.files.references import Reference, check_references, names
 from probes.files.workspace import SETTINGS, Workspace
@@ -39,8 +41,10 @@ def check_workspace(folder: Path, variables: Mapping[str, str] | None = None) ->
     if document is not None:
         known = [*_journey_names(workspace.files("probes", ".yaml", ".yml"))]
         mistakes += check_references(document, [Reference(("maintenance", "*", "journeys", "*"), "journey", known)])
+        mistakes += measures_known(document, known, journeys)
     library = Library(folder)
     mistakes += library.mistakes
+    mistakes += template_mistakes(folder)
     drills, wrong = load_drills(workspace, _surroundings(workspace, document, library))
     mistakes += wrong
     if document is not None and not workspace.files("probes", ".yaml", ".yml"):

@@ -2,8 +2,10 @@
 
 import re
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,10 +19,11 @@ from probes.terminal import NOT_WELL, REFUSED, USAGE, emit_json, fail, json_opti
 if TYPE_CHECKING:
     from probes.files.mistakes import Mistake
     from probes.files.secrets import Environment
-    from probes.files.settings import Mutates
+    from probes.files.settings import Mutates, ShopSettings
     from probes.files.workspace import Workspace
     from probes.language.journey import Journey
     from probes.result import Result
+    from probes.running.context import RunContext
     from probes.running.session import Hop
 
 _NAME = re.compile(r"^journey:[ \t]*[\"']?([^\"'#\n]+)", re.MULTILINE)
@@ -132,12 +135,17 @@ def _once(name: str, trace: bool, mutates: "Mutates | None") -> "tuple[Result, l
     import asyncio
 
     from probes.language.levels import lower
+    from probes.running.context import RunContext
 
     hops: list[Hop] = []
     with ExitStack() as stack:
-        journey, state, environment, limit = _find(name, stack)
-        depth = lower(mutates, limit) if mutates else limit
-        result = asyncio.run(_run(journey, state, environment, hops if trace else None, depth))
+        journey, state, environment, settings = _find(name, stack)
+        limit = "order" if settings is None else settings.limits.mutates
+        context = partial(
+            RunContext, state, environment, mutates=lower(mutates, limit) if mutates else limit,
+            measures={} if settings is None else settings.measures(),
+        )  # fmt: skip
+        result = asyncio.run(_run(journey, context, hops if trace else None))
     return result, hops
 
 
@@ -162,21 +170,18 @@ def _watch(name: str, trace: bool, mutates: "Mutates | None") -> NoReturn:
         sys.exit(0)
 
 
-async def _run(
-    journey: "Journey", state: Path, environment: "Environment", hops: "list[Hop] | None", mutates: "Mutates"
-) -> "Result":
-    from probes.running.context import RunContext
+async def _run(journey: "Journey", make: "Callable[[], RunContext]", hops: "list[Hop] | None") -> "Result":
     from probes.running.runner import run_journey
 
-    context = RunContext(state, environment, mutates=mutates)
+    context = make()
     try:
         return await run_journey(journey, context, trace=None if hops is None else hops.append)
     finally:
         await context.aclose()
 
 
-def _find(name: str, stack: ExitStack) -> "tuple[Journey, Path, Environment, Mutates]":
-    """The journey, the state folder of its run, the environment that knows its secrets, and how deep it may write."""
+def _find(name: str, stack: ExitStack) -> "tuple[Journey, Path, Environment, ShopSettings | None]":
+    """The journey, the state folder of its run, the environment that knows its secrets, and the settings, if any."""
     from probes.files.workspace import SETTINGS, Workspace, WorkspaceInvalid
 
     path, _, part = name.partition("#")
@@ -184,13 +189,12 @@ def _find(name: str, stack: ExitStack) -> "tuple[Journey, Path, Environment, Mut
         workspace = Workspace(workspace_dir())
         journey = _in_file(Path(path), part, workspace.env)
         if not (workspace.dir / SETTINGS).exists():
-            return journey, Path(stack.enter_context(_temporary())), workspace.env, "order"
+            return journey, Path(stack.enter_context(_temporary())), workspace.env, None
     else:
         workspace = workspace_here()
         journey = _in_workspace(name, *workspace.journeys())
     try:
-        limit = workspace.settings().limits.mutates
-        return journey, workspace.state, workspace.env, limit
+        return journey, workspace.state, workspace.env, workspace.settings()
     except WorkspaceInvalid as error:
         fail(str(error), USAGE)
 

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     PROBER = "prober"
 
 
+MOST_MEASURED = 1e9  # more of anything than that is no number of a shop's
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 
 
@@ -113,6 +114,7 @@ class Result:
     held_back: HeldBack | None = None
     leftovers: dict[str, int] | None = None  # what the journey has left in the shop by then, by state; None: unknown
     certificate: Certificate | None = None  # of those that the run saw, the one that ends first
+    measured: dict[str, float] = field(default_factory=dict)  # saved values that shopwatch.yaml asks for
     confirms: bool = False  # it came sooner than its turn, because the run before it failed
 
     @property
@@ -142,5 +144,6 @@ class Result:
             "held_back": None if self.held_back is None else self.held_back._asdict(),
             "leftovers": self.leftovers,
             "certificate": None if self.certificate is None else self.certificate.to_json(),
+            **({"measured": self.measured} if self.measured else {}),
             **({"confirms": True} if self.confirms else {}),
         }

@@ -90,6 +90,8 @@ def print_result(result: Result, hops: Sequence[Hop]) -> None:
     if result.cleanup:
         click.echo()
         _steps("CLEANUP", result.cleanup)
+    for name, number in result.measured.items():
+        click.echo(f"\nmeasured  {clean(name)} = {number:.10g}")
     if result.held_back is not None:
         held = result.held_back
         why = f"it goes as deep as {held.mutates}, and no run may write deeper than {held.limit}"

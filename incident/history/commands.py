@@ -68,7 +68,9 @@ def _print(found: dict[str, Any], chart: Any) -> None:
     click.echo(click.style(clean(found["journey"]), bold=True) + f", since {local_time(found['since'])}")
     for last in found["last"]:
         at = clean(str(last.get("location") or "local"))
-        click.echo(f"  {paint(last['outcome'])} at {at} since {local_time(last['since'])}")
+        said = ", ".join(f"{clean(name)} = {number:.10g}" for name, number in last.get("measured", {}).items())
+        measured = f", measured {said}" if said else ""
+        click.echo(f"  {paint(last['outcome'])} at {at} since {local_time(last['since'])}{measured}")
     if not found["runs"]:
         click.echo("  No runs that count.")
         return

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from incident.store.tables import measured
+from probes.result import MOST_MEASURED
 
 SLOT = 300  # seconds
 HOUR = 12  # slots
-MOST = 1e9  # more than that is no count of anything in a shop
 _NAMES = 20  # of one result
 _LONGEST_NAME = 100
 _AHEAD = timedelta(minutes=5)  # that a prober's clock may be ahead
@@ -36,7 +36,7 @@ def _is_name(name: Any) -> bool:
 
 
 def _is_number(number: Any) -> bool:
-    return isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= MOST
+    return isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number <= MOST_MEASURED
 
 
 def keep(

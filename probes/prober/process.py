@@ -104,8 +104,8 @@ async def _serve(
     _stop_when_told(stop, supervised)
     _allow_many_connections()
     reporter = Reporter(report_to, token_of(workspace), workspace.state / "spool" / location)
-    limits = workspace.settings().limits
-    context = RunContext(workspace.state, workspace.env, mutates=limits.mutates)
+    settings = workspace.settings()
+    context = RunContext(workspace.state, workspace.env, mutates=settings.limits.mutates, measures=settings.measures())
     masks = Masks(workspace.env.secrets)
     configure_log(masks)
 
@@ -117,18 +117,23 @@ async def _serve(
     def reloaded(workspace: Workspace) -> None:
         reporter.use_token(token_of(workspace))
         masks.use(workspace.env.secrets)
-        limits = workspace.settings().limits
-        tidying.limit, reloading.context.mutates = limits.max_leftovers, limits.mutates
-        doubts.references = workspace.settings().prober.reference
+        settings = workspace.settings()
+        tidying.limit, reloading.context.mutates = settings.limits.max_leftovers, settings.limits.mutates
+        reloading.context.measures = settings.measures()
+        doubts.references = settings.prober.reference
 
-    doubts, state = Doubts(location, workspace.settings().prober.reference), _folder(workspace, location) / "state.json"
+    doubts, state = Doubts(location, settings.prober.reference), _folder(workspace, location) / "state.json"
     rounds = Rounds(journeys, run, reporter, state, location=location, doubts=doubts)
     reloading = Reloading(workspace, rounds, context, reloaded)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
     if reload_early.is_set():
         reloading.ask()
     tidying = Tidying(
-        lambda: reloading.context, lambda: rounds.journeys, limits.max_leftovers, rounds.say, location=location
+        lambda: reloading.context,
+        lambda: rounds.journeys,
+        settings.limits.max_leftovers,
+        rounds.say,
+        location=location,
     )
     heartbeat = Heartbeat(reporter, location, lambda: _vitals(rounds, tidying, reporter))
     parts = (reloading.serve(watch=not supervised), tidying.serve(), heartbeat.run())

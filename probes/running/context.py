@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -46,6 +46,7 @@ class RunContext:
     run_key: str = field(init=False)
     readers: Readers = field(init=False)
     mutates: Mutates = "order"  # no run goes deeper
+    measures: Mapping[str, Collection[str]] = field(default_factory=dict)  # by journey: saved values that results tell
     sqlite_turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SQLITE_AT_ONCE))
 
     def __post_init__(self) -> None:

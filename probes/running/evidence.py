@@ -13,6 +13,7 @@ import httpx
 
 from probes.files.masking import forms
 from probes.files.secrets import looks_secret
+from probes.language.saving import Save
 
 SEEN_LIMIT = 2048  # bytes of UTF-8
 MASK = "***"
@@ -40,6 +41,12 @@ def sounds_secret(*names: str | None, token: object = None) -> bool:
     if isinstance(token, str) and _WEB_TOKEN.match(token):
         return True
     return any(name is not None and (looks_secret(name) or _SECRET_WORDS.search(name)) for name in names)
+
+
+def hides(name: str, save: Save, value: object = None) -> bool:
+    """Whether what is saved so opens doors, by its name or by where it comes from; `value`: if it is known."""
+    places = (save.json_, save.html, save.header, save.regex)
+    return save.kind == "cookie" or sounds_secret(name, *places, token=value)
 
 
 def core(secret: str) -> str:

@@ -18,8 +18,8 @@ from probes.language.kinds import Step
 from probes.language.sandbox import for_templates
 from probes.language.saving import Save
 from probes.language.templates import Template, Tree
-from probes.language.values import to_text
-from probes.result import HeldBack, Reason
+from probes.language.values import to_number, to_text
+from probes.result import MOST_MEASURED, HeldBack, Reason
 from probes.running.answer import Answer
 from probes.running.claims import Claim
 from probes.running.context import RunContext, tls_options
@@ -29,6 +29,7 @@ from probes.running.evidence import (
     Masker,
     core,
     curl_command,
+    hides,
     secrets_of,
     shell_command,
     sounds_secret,
@@ -67,6 +68,7 @@ class Run:
     answered: bool = False
     waited: float = 0.0  # seconds, for a free account
     saved: dict[str, Any] = field(default_factory=dict)
+    plain: dict[str, Any] = field(default_factory=dict)  # of `saved`: what came from the shop and opens no doors
     secrets: dict[str, str] = field(default_factory=dict)  # value -> name of the variable it would stand in, or ""
     command: list[str] = field(default_factory=list)  # that repeats a step which sends no request
     made: list[Entry] = field(default_factory=list)  # what the ledger says of this run
@@ -123,10 +125,22 @@ class Run:
         `found`: it came from the shop, and is not the default that the file has for it.
         """
         self.values[name] = self.saved[name] = value
+        self.plain.pop(name, None)
         if not found:
             return
-        if save.kind == "cookie" or sounds_secret(name, save.json_, save.html, save.header, save.regex, token=value):
+        if hides(name, save, value):
             self.secrets.setdefault(to_text(value), "")
+        else:
+            self.plain[name] = value
+
+    def measured(self) -> dict[str, float]:
+        """Those of the saved values that the settings name and that are numbers from 0 on."""
+        found = {}
+        for name in sorted(self.context.measures.get(self.journey.name, ())):
+            number = to_number(self.plain.get(name))
+            if number is not None and 0 <= number <= MOST_MEASURED:
+                found[name] = float(number)
+        return found
 
     def masker(self) -> Masker:
         """Everything that must not be shown: made when something is to be shown."""

@@ -101,6 +101,7 @@ def _masked(trace: Trace | None, run: Run) -> Trace | None:
 async def _walk(run: Run, result: Result) -> None:
     try:
         result.steps = await _steps(run, run.journey.steps)
+        result.measured = run.measured() if _worst(result.steps) is not Outcome.DOWN else {}
     finally:
         ends = run.session.certificates
         result.certificate = Certificate(*min(ends.items(), key=lambda item: item[1])) if ends else None

@@ -218,8 +218,17 @@ async def test_what_is_wrong_is_found_at_its_step(
     check_down(await run_journey(journeys(database.url, front.url, name)[name], context), step, seen)
 
 
-def test_every_example_has_been_broken() -> None:
-    assert sorted({one[0] for one in BROKEN}) == NAMES
+def test_every_example_that_expects_something_has_been_broken() -> None:
+    assert sorted({*(one[0] for one in BROKEN), "order-rate"}) == NAMES
+
+
+async def test_the_orders_of_a_minute_are_measured(database: SqliteDatabase, front: Shop, context: RunContext) -> None:
+    for number in range(29):
+        database.write(order(f"n{number}", placed_at="{2}"))
+    database.write(order("n30", placed_at="{2}", cancelled_at="{1}"))
+    context.measures = {"order-rate": ["orders"]}
+    result = await run_journey(journeys(database.url, front.url, "order-rate")["order-rate"], context)
+    assert result.to_json()["measured"] == {"orders": 3.0}  # with the one that is part of the trade
 
 
 @pytest.mark.needs("postgresql")
