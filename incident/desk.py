@@ -36,7 +36,6 @@ from incident.settings import Settings
 from incident.silences import of_incident
 from incident.silences.keeping import Silences
 from incident.silences.telling import tell as tell_of_silence
-from incident.store import alerts as alert_store
 from incident.store import deliveries as delivery_store
 from incident.store import drills as drill_store
 from incident.store import incidents as incident_store

@@ -1,4 +1,4 @@
-"""Alerts that come while others are on their way to the disk wait and go together: one look, one statement, one commit."""
+"""Alerts that come while others are on their way to the disk wait, and go together: one statement, one commit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,12 +1,13 @@
 """What the store knows of an alert, and how a newer word about it is merged in, as Alertmanager does. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, Generic, Protocol, TypeVar
 
 from incident.core.model import SEVERITIES
+from incident.core.sorts import Sort
 from incident.errors import Refused
 from probes.alert import Alert, fingerprint
 
@@ -14,6 +15,23 @@ FIRING, RESOLVED, STALE = "firing", "resolved", "stale"
 UNASSIGNED = "unassigned"
 _WORDS = {"critical": "SEV1", "error": "SEV2", "warning": "SEV3", "info": "SEV4", "none": "SEV4"}
 _MAX_NAME = 200
+_SHORT = 64  # characters of a text that is worth remembering
+_DOWN_AT = "SEV2"  # an alert from outside that is at least as bad says that something is down
+_JOURNEY_DOWN = "JourneyDown"
+
+T = TypeVar("T")
+
+
+class _once(Generic[T]):  # noqa: N801 - a decorator
+    """As functools.cached_property, without the lock that it has until Python 3.12: thousands are read at a time."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self._name = make.__name__
+
+    def __get__(self, one: Any, _: type) -> T:
+        found = one.__dict__[self._name] = self._make(one)
+        return found
 
 
 @dataclass(frozen=True)
@@ -39,31 +57,44 @@ class StoredAlert:
     of_severity: str | None = None
     muted: Mapping[str, list[str]] | None = None  # why it is held back, as `core.muting` has it; None: it is not
 
-    @cached_property
+    @_once
     def service(self) -> str:
         return readable(self.labels.get("service", "")) or self.of_service or UNASSIGNED
 
-    @cached_property
+    @_once
     def severity(self) -> str:
         return self.of_severity or severity_of(self.labels)
 
-    @cached_property
+    @_once
     def name(self) -> str:
         return readable(self.labels.get("alertname", "")) or "alert"
 
-    @cached_property
+    @_once
     def summary(self) -> str:
         """One line for people: what the source says of it, else its name."""
         said = self.annotations.get("summary") or self.annotations.get("message") or self.annotations.get("description")
         return readable(said or "") or self.name
 
+    @_once
+    def sort(self) -> Sort:
+        outside = "journey" not in self.labels and self.severity <= _DOWN_AT
+        location, step = readable(self.labels.get("location", "")), readable(self.annotations.get("step", ""))
+        return Sort(self.service, self.severity, location, step, self.name == _JOURNEY_DOWN or outside)
+
 
 def readable(text: str) -> str:
     """Text from outside as one short line: control characters are gone, the rest is as it was."""
+    return _known(text) if len(text) <= _SHORT else _readable(text)
+
+
+def _readable(text: str) -> str:
     if len(text) <= _MAX_NAME and text.isprintable():
         return " ".join(text.split())
     words = "".join(character if character.isprintable() else " " for character in text[: 4 * _MAX_NAME]).split()
     return " ".join(words)[:_MAX_NAME]
+
+
+_known = lru_cache(maxsize=1 << 13)(_readable)
 
 
 def severity_of(labels: Mapping[str, str]) -> str:
@@ -93,20 +124,13 @@ def severity_words(level: str) -> list[str]:
 
 def accept(alert: Alert, source: str, now: datetime, words: SourceWords = _NO_WORDS) -> StoredAlert:
     """An alert that just came in. Empty labels are dropped. Raises Refused when it can have no identity."""
-    labels, identity = dict(alert.labels), alert.identity
-    if "" in labels.values():
-        labels, identity = {name: value for name, value in labels.items() if value}, ""
-    if not labels:
-        raise Refused("an alert needs at least one label that is not empty")
-    try:
-        identity = identity or fingerprint(labels)
-        "".join([*alert.annotations.keys(), *alert.annotations.values(), alert.generator_url]).encode()
-    except UnicodeEncodeError:
-        raise Refused("an alert holds text that is not Unicode (a lone surrogate)") from None
+    labels, identity = alert.labels, alert.identity
+    if not identity:
+        labels, identity = _identified(alert)
     return StoredAlert(
         fingerprint=identity,
         labels=labels,
-        annotations=dict(alert.annotations),
+        annotations=alert.annotations,
         starts_at=alert.starts_at,
         ends_at=alert.ends_at,
         updated_at=now,
@@ -117,6 +141,17 @@ def accept(alert: Alert, source: str, now: datetime, words: SourceWords = _NO_WO
         of_service=words.service,
         of_severity=words.severity(labels),
     )
+
+
+def _identified(alert: Alert) -> tuple[dict[str, str], str]:
+    labels = {name: value for name, value in alert.labels.items() if value}
+    if not labels:
+        raise Refused("an alert needs at least one label that is not empty")
+    try:
+        "".join([*alert.annotations.keys(), *alert.annotations.values(), alert.generator_url]).encode()
+        return labels, fingerprint(labels)
+    except UnicodeEncodeError:
+        raise Refused("an alert holds text that is not Unicode (a lone surrogate)") from None
 
 
 class Standing(Protocol):

@@ -11,7 +11,7 @@ from incident.core.folding import Draft
 from incident.core.merging import take_in
 from incident.core.model import Incident
 from incident.core.services import ServiceMap
-from incident.core.severity import Scale, propose, sort_of, with_reason
+from incident.core.severity import Scale, propose, with_reason
 from incident.core.similar import signature
 from probes.duration import format_duration
 
@@ -98,7 +98,7 @@ class Placing:
     def settle_in(self, alert: StoredAlert, before: Incident | None = None) -> int:
         """Where an alert goes that has no open incident. `before`: the one that it had."""
         drill = self._drill(alert.service)
-        group = self.policy.group(_seen_by_routes(alert))
+        group = self._group(alert)
         known = self.found.get((alert.service, drill)) if group is None else None
         if known is not None and self.draft.incidents[known].open:
             return known
@@ -115,6 +115,9 @@ class Placing:
         if group is None:
             self.found[alert.service, drill] = found.number
         return found.number
+
+    def _group(self, alert: StoredAlert) -> Group | None:
+        return None if self.policy.group is no_group else self.policy.group(_labels(alert, None))
 
     def _drill(self, service: str) -> str | None:
         return next((window.name for window in self.policy.drills if window.covers(service, self.draft.now)), None)
@@ -170,11 +173,11 @@ class Placing:
     def _severity(self, alert: StoredAlert, drill: str | None, group: Group | None) -> tuple[str, str | None]:
         """Of an incident about to open: all that came together of its service counts, so that people are paged once."""
         together = [
-            sort_of(other)
+            other.sort
             for other in self._of_service.get(alert.service, ())
-            if group is None or self.policy.group(_seen_by_routes(other)) == group
+            if group is None or self._group(other) == group
         ]
-        found = propose(alert.service, [sort_of(alert), *together], self.policy.services, self.policy.scale)
+        found = propose(alert.service, [alert.sort, *together], self.policy.services, self.policy.scale)
         return (alert.severity, None) if found is None else (found.severity, found.reason)
 
     def add_runbooks(self, incident: Incident, labels: Mapping[str, str]) -> Incident:
@@ -231,10 +234,6 @@ def _began_after(alert: StoredAlert, incident: Incident) -> bool:
 def _labels(alert: StoredAlert, drill: str | None) -> dict[str, str]:
     labels = {**alert.labels, "service": alert.service, "severity": alert.severity}
     return labels if drill is None else {**labels, "drill": drill}
-
-
-def _seen_by_routes(alert: StoredAlert) -> dict[str, str]:
-    return _labels(alert, None)
 
 
 def _title(alert: StoredAlert, drill: str | None) -> str:

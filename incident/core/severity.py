@@ -7,15 +7,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from incident.core.alerts import StoredAlert, readable
+from incident.core.alerts import StoredAlert
 from incident.core.folding import Draft
 from incident.core.model import FIRING, Incident
 from incident.core.services import ServiceMap
 from incident.core.sorts import Sort
 
-DOWN_AT = "SEV2"  # an alert from outside that is at least as bad says that something is down
 EVERYWHERE = "SEV2"  # what is down at every one of several locations is at least as bad as this
-_DOWN = "JourneyDown"
 
 
 @dataclass(frozen=True)
@@ -40,16 +38,10 @@ class Proposal:
     reason: str | None
 
 
-def sort_of(alert: StoredAlert) -> Sort:
-    outside = "journey" not in alert.labels and alert.severity <= DOWN_AT
-    location, step = readable(alert.labels.get("location", "")), readable(alert.annotations.get("step", ""))
-    return Sort(alert.service, alert.severity, location, step, alert.name == _DOWN or outside)
-
-
 def told(alerts: Iterable[StoredAlert]) -> dict[str, Any]:
     """The sorts of these alerts, for an event's data, in the order of its fingerprints."""
     places: dict[Sort, int] = {}
-    which = [places.setdefault(sort_of(alert), len(places)) for alert in alerts]
+    which = [places.setdefault(alert.sort, len(places)) for alert in alerts]
     return {"sorts": [list(sort) for sort in places], "sort_of": which}
 
 

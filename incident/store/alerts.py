@@ -3,12 +3,14 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, func, null, select, update
+from sqlalchemy import Connection, Integer, Select, bindparam, delete, func, literal_column, null, select, update
 
 from incident.core.alerts import FIRING, RESOLVED, STALE, StoredAlert, merge, news
-from incident.store.sql import Many, chunks, upserting
+from incident.store.sql import upserting
+from incident.store.statements import Many, Rows, among, texts
 from incident.store.tables import alerts
 from probes.labels import LabelMatcher, all_match
 
@@ -21,7 +23,7 @@ def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> bool:
     batch = list(incoming)
     known = _standing(connection, {alert.fingerprint for alert in batch})
     changed: dict[str, StoredAlert] = {}
-    waiting = {fingerprint for fingerprint, row in known.items() if row.pending}
+    waiting = {fingerprint for fingerprint, there in known.items() if there.pending}
     for alert in batch:
         old = changed.get(alert.fingerprint) or known.get(alert.fingerprint)
         merged = alert if old is None else merge(old, alert)
@@ -31,19 +33,38 @@ def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> bool:
     repeated, others = [], []
     for fingerprint, alert in changed.items():
         pending = WAITING if fingerprint in waiting else DECIDED
-        if (row := known.get(fingerprint)) and (row.incident, row.muted) == (alert.incident, alert.muted):
-            repeated.append({name: getattr(alert, name) for name in _OF_A_REPEAT} | {"key": fingerprint, "to": pending})
+        if (there := known.get(fingerprint)) and (there.incident, there.muted) == (alert.incident, alert.muted):
+            repeated.append((*_of_a_repeat(alert), fingerprint, pending))
         else:
-            others.append({**_row(alert), "pending": pending})
+            others.append((*_values(alert), pending))
     _REPEAT(connection, repeated)
     _STORE(connection, others)
     return bool(waiting)
 
 
+class _Standing(NamedTuple):
+    """What decides how a newer word is merged, without the alert's texts."""
+
+    fingerprint: str
+    pending: int
+    starts_at: datetime
+    ends_at: datetime
+    state: str
+    timeout: bool
+    incident: int | None
+    muted: Mapping[str, list[str]] | None
+
+
 _COLUMNS = tuple(item.name for item in fields(StoredAlert))
-_ALERTS: Select[Any] = select(*(alerts.c[name] for name in _COLUMNS), alerts.c.pending)
+_ALERTS: Select[Any] = select(*(alerts.c[name] for name in _COLUMNS))
 _OF_A_REPEAT = tuple(name for name in _COLUMNS if name not in ("fingerprint", "labels", "incident", "muted"))
-_STORE = Many(lambda dialect: upserting(dialect, alerts, [*_COLUMNS, "pending"]))
+_values, _of_a_repeat = attrgetter(*_COLUMNS), attrgetter(*_OF_A_REPEAT)
+_STORE = Many(
+    lambda dialect: upserting(dialect, alerts, [*_COLUMNS, "pending"]).values(
+        {name: bindparam(name) for name in (*_COLUMNS, "pending")}
+    ),
+    [*_COLUMNS, "pending"],
+)
 _REPEAT = Many(
     lambda _: (
         update(alerts)
@@ -51,43 +72,38 @@ _REPEAT = Many(
         .values(
             {name: bindparam(name, type_=alerts.c[name].type) for name in _OF_A_REPEAT} | {"pending": bindparam("to")}
         )
-    )
+    ),
+    [*_OF_A_REPEAT, "key", "to"],
 )
 _DECIDED = Many(
     lambda _: (
         update(alerts)
         .where(alerts.c.fingerprint == bindparam("key"))
-        .values(incident=bindparam("number"), pending=bindparam("to"), problem=null())
+        .values(incident=bindparam("number"), pending=literal_column(str(DECIDED)), problem=null())
+    ),
+    ["key", "number"],
+)
+_KNOWN = Rows(
+    lambda dialect: select(*(alerts.c[name] for name in _Standing._fields)).where(among(dialect, alerts.c.fingerprint))
+)
+_NAMED = Rows(lambda dialect: _ALERTS.where(among(dialect, alerts.c.fingerprint)))
+_WAITING = Rows(
+    lambda _: (
+        _ALERTS.where(alerts.c.pending == WAITING)
+        .order_by(alerts.c.updated_at, alerts.c.fingerprint)
+        .limit(bindparam("most", type_=Integer))
     )
 )
-_MERGED = tuple(alerts.c[name] for name in ("starts_at", "ends_at", "state", "timeout", "incident", "muted"))
 
 
-def _row(alert: StoredAlert) -> dict[str, Any]:
-    return {name: getattr(alert, name) for name in _COLUMNS}
+def _standing(connection: Connection, fingerprints: Collection[str]) -> dict[str, _Standing]:
+    rows = _KNOWN(connection, keys=texts(connection.dialect.name, fingerprints))
+    return {row[0]: _Standing(*row) for row in rows}
 
 
-def _standing(connection: Connection, fingerprints: Collection[str]) -> dict[str, Row[Any]]:
-    """What decides how these are merged, without their texts."""
-    query = select(alerts.c.fingerprint, alerts.c.pending, *_MERGED)
-    found: dict[str, Row[Any]] = {}
-    for some in chunks(sorted(fingerprints)):
-        rows = connection.execute(query.where(alerts.c.fingerprint.in_(some))).all()
-        found.update((row.fingerprint, row) for row in rows)
-    return found
-
-
-def _known(connection: Connection, fingerprints: Sequence[str]) -> dict[str, tuple[StoredAlert, int]]:
-    found: dict[str, tuple[StoredAlert, int]] = {}
-    for some in chunks(sorted(set(fingerprints))):
-        for row in connection.execute(_ALERTS.where(alerts.c.fingerprint.in_(some))):
-            found[row.fingerprint] = (_alert(row), row.pending)
-    return found
-
-
-def _alert(row: Row[Any]) -> StoredAlert:
-    """`row` begins with the columns of `_ALERTS`."""
-    return StoredAlert(*row[: len(_COLUMNS)])
+def _alert(row: Sequence[Any]) -> StoredAlert:
+    """`row` has the columns of `_ALERTS`."""
+    return StoredAlert(*row)
 
 
 def active(connection: Connection, now: datetime) -> list[StoredAlert]:
@@ -130,7 +146,7 @@ def muted(connection: Connection) -> list[StoredAlert]:
 
 
 def by_fingerprint(connection: Connection, fingerprints: Iterable[str]) -> list[StoredAlert]:
-    return [alert for alert, _ in _known(connection, list(fingerprints)).values()]
+    return [_alert(row) for row in _NAMED(connection, keys=texts(connection.dialect.name, set(fingerprints)))]
 
 
 def mute(connection: Connection, muted: Mapping[str, Mapping[str, list[str]] | None], pending: int | None) -> None:
@@ -160,19 +176,13 @@ def next_expiry(connection: Connection, now: datetime) -> datetime | None:
 
 def waiting(connection: Connection, limit: int) -> list[StoredAlert]:
     """Those that the engine has not looked at since they changed, in the order in which they came."""
-    query = _ALERTS.where(alerts.c.pending == WAITING).order_by(alerts.c.updated_at, alerts.c.fingerprint)
-    return [_alert(row) for row in connection.execute(query.limit(limit))]
+    return [_alert(row) for row in _WAITING(connection, most=limit)]
 
 
 def decided(connection: Connection, looked_at: Iterable[StoredAlert], belongs: Mapping[str, int]) -> None:
     """The engine has looked at these; `belongs` says the incident, of these or of others that changed theirs."""
-    rows = {alert.fingerprint: _decision(alert.fingerprint, alert.incident) for alert in looked_at}
-    rows |= {fingerprint: _decision(fingerprint, number) for fingerprint, number in belongs.items()}
-    _DECIDED(connection, list(rows.values()))
-
-
-def _decision(fingerprint: str, incident: int | None) -> dict[str, Any]:
-    return {"key": fingerprint, "number": incident, "to": DECIDED}
+    numbers = {alert.fingerprint: alert.incident for alert in looked_at} | dict(belongs)
+    _DECIDED(connection, numbers.items())
 
 
 def move(connection: Connection, belongs: Mapping[str, int | None]) -> None:
