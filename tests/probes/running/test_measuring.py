@@ -1,9 +1,14 @@
 """Which of its saved values a result tells."""
 
+import json
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cli import shopwatch
 from probes.files.settings import ShopSettings
 from probes.running.context import RunContext
 from tests.probes.shop import Reply, Shop, as_json
@@ -75,3 +80,24 @@ def test_the_settings_name_what_is_to_be_told() -> None:
     }
     settings = ShopSettings.model_validate({"shop": {"name": "S"}, "services": services})
     assert settings.measures() == {"order-rate": frozenset({"orders", "payments"})}
+
+
+def test_a_run_by_hand_shows_what_it_measured(tmp_path: Path) -> None:
+    rate = "{journey: rate, value: orders}"
+    (tmp_path / "shopwatch.yaml").write_text(
+        f"shop: {{name: S}}\nservices:\n  cart: {{title: Basket, orders_per_minute: {rate}}}\n"
+    )
+    (tmp_path / "probes").mkdir()
+    sqlite3.connect(tmp_path / "shop.db").close()
+    (tmp_path / "probes" / "rate.yaml").write_text(
+        "journey: rate\nservice: cart\nevery: 1m\nsteps:\n"
+        f"  - sql: select 12.25\n    url: sqlite:///{tmp_path / 'shop.db'}\n    save: {{orders: value, other: value}}\n"
+    )
+
+    def said(*more: str) -> str:
+        done = CliRunner().invoke(shopwatch, ["-w", str(tmp_path), "probe", "run", "rate", *more])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert "measured  orders = 12.25\n" in said()
+    assert json.loads(said("--json"))["measured"] == {"orders": 12.25}
