@@ -19,6 +19,7 @@ from incident.core.policy import scale_of
 from incident.errors import IncidentError, NotFound, Refused
 from incident.orders import usual
 from incident.reviews import due, picture, writing
+from incident.reviews.apart import Renderer
 from incident.reviews.facts import Facts, Material, facts_of
 from incident.reviews.words import WORDS
 from incident.store import incidents as incident_store
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("incident.reviews")
 
-TEMPLATE = "runbooks/review.md.j2"  # of the workspace: the user's own
 EVERY = 60.0  # seconds between looks for action items that are overdue
 CHANGES_BEFORE = timedelta(hours=2)
 _PAGES = 6  # of 1000 runs, of one journey
@@ -59,6 +59,7 @@ class Reviews:
     def __init__(self, desk: "Desk") -> None:
         self._desk = desk
         self.folder: Path | None = None
+        self._renderer = Renderer()
 
     @property
     def _zone(self) -> ZoneInfo:
@@ -70,25 +71,31 @@ class Reviews:
         lang = lang or "en"
         if lang not in WORDS:
             raise Refused(f"a review is written in {' or '.join(WORDS)}")
-        text, facts = await asyncio.to_thread(self._written, material, lang, template)
-        return Review(facts, text, material, lang)
-
-    def _written(self, material: Material, lang: str, template: str | None) -> tuple[str, Facts]:
-        facts = facts_of(material)
+        facts = await asyncio.to_thread(facts_of, material)
         said = _published(material) if template is None else None
         if said is not None:
-            return writing.published(facts, lang, self._zone, said), facts
-        return writing.markdown(facts, lang, self._zone, template or self._own_template()), facts
+            text = await asyncio.to_thread(writing.published, facts, lang, self._zone, said)
+        else:
+            text = writing.draft(facts, await self._drafted(facts, lang, template or self._own_template()))
+        return Review(facts, text, material, lang)
+
+    async def _drafted(self, facts: Facts, lang: str, template: str | None) -> str:
+        given = await asyncio.to_thread(writing.material_for, facts, lang, self._zone)
+        if template is None:
+            return await asyncio.to_thread(writing.shipped, given)
+        if len(template) > writing.LARGEST_TEMPLATE:
+            raise Refused(f"the template of the review has more than {writing.LARGEST_TEMPLATE} characters")
+        return await self._renderer.render(template, given)
 
     def _own_template(self) -> str | None:
-        path = None if self.folder is None else self.folder / TEMPLATE
+        path = None if self.folder is None else self.folder / writing.TEMPLATE
         if path is None or not path.is_file():
             return None
         try:
             with path.open(encoding="utf-8") as file:
                 return file.read(writing.LARGEST_TEMPLATE + 1)
         except (OSError, UnicodeDecodeError) as error:
-            raise Refused(f"{TEMPLATE} cannot be read: {error}") from None
+            raise Refused(f"{writing.TEMPLATE} cannot be read: {error}") from None
 
     async def _material(self, number: int) -> Material:
         desk = self._desk

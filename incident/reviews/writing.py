@@ -1,4 +1,4 @@
-"""A review as Markdown, by the shipped template or the user's own (sandboxed); and as a page of its own."""
+"""A review as Markdown, by the shipped template (the user's own: see `apart`), and as a page of its own."""
 
 import base64
 import re
@@ -10,49 +10,39 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from jinja2.exceptions import TemplateError
 from markdown_it import MarkdownIt
 
-from incident.errors import Refused
+from incident.reviews.apart import rendered
 from incident.reviews.facts import Facts
 from incident.reviews.sections import COMMENT, Sections, escaped
 from incident.reviews.words import WORDS
-from probes.language.bounds import start_budget
-from probes.language.filters import ALL
-from probes.language.sandbox import Sandbox
 
 TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATE = "runbooks/review.md.j2"  # of the workspace: the user's own
 LARGEST_TEMPLATE = 100_000  # characters
+NAMES = ("incident", "sections", "words", "lang")
 
 
-def markdown(facts: Facts, lang: str, zone: ZoneInfo, template: str | None = None) -> str:
-    """The review to work on. `template`: the user's own. Raises Refused where that makes no sense."""
+def material_for(facts: Facts, lang: str, zone: ZoneInfo) -> dict[str, Any]:
+    """What a template sees: NAMES."""
     sections = Sections(facts, WORDS[lang], zone)
-    given = {"incident": _escaped(facts), "sections": sections.all(), "words": dict(WORDS[lang]), "lang": lang}
-    source = _shipped() if template is None else template
+    return {"incident": _escaped(facts), "sections": sections.all(), "words": dict(WORDS[lang]), "lang": lang}
+
+
+def shipped(given: Mapping[str, Any]) -> str:
+    """The review by the template that comes with Shopwatch."""
+    return rendered((TEMPLATES / "review.md.j2").read_text(encoding="utf-8"), given)
+
+
+def draft(facts: Facts, text: str) -> str:
+    """The review to work on, with the line that says on which version it is based."""
     version = (facts["published"] or {}).get("version", 0)
-    return f"<!-- shopwatch:review #{facts['number']} version {version} -->\n{_rendered(source, given)}".rstrip() + "\n"
+    return f"<!-- shopwatch:review #{facts['number']} version {version} -->\n{text}".rstrip() + "\n"
 
 
 def published(facts: Facts, lang: str, zone: ZoneInfo, text: str) -> str:
     """What was published, with those parts made anew that Shopwatch wrote."""
-    version = facts["published"]["version"]
-    fresh = Sections(facts, WORDS[lang], zone).refreshed(text)
-    return f"<!-- shopwatch:review #{facts['number']} version {version} -->\n{fresh}".rstrip() + "\n"
-
-
-def _rendered(source: str, given: Mapping[str, Any]) -> str:
-    if len(source) > LARGEST_TEMPLATE:
-        raise Refused(f"the template of the review has more than {LARGEST_TEMPLATE} characters")
-    sandbox = Sandbox(ALL)
-    try:
-        template = sandbox.from_string(sandbox.parse_checked(source))
-        start_budget()
-        return str(template.render(given))
-    except (TemplateError, RecursionError, ArithmeticError, TypeError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        where = f", line {line}" if line else ""
-        raise Refused(f"the template of the review{where}: {error}") from None
+    return draft(facts, Sections(facts, WORDS[lang], zone).refreshed(text))
 
 
 def _escaped(value: Any) -> Any:
@@ -62,11 +52,6 @@ def _escaped(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_escaped(item) for item in value]
     return escaped(value) if isinstance(value, str) else value
-
-
-@cache
-def _shipped() -> str:
-    return (TEMPLATES / "review.md.j2").read_text(encoding="utf-8")
 
 
 def page(text: str, picture: str, facts: Facts, lang: str) -> tuple[str, str]:

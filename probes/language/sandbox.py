@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from jinja2 import StrictUndefined, nodes
 from jinja2.compiler import CodeGenerator, Frame
-from jinja2.exceptions import SecurityError
+from jinja2.exceptions import SecurityError, TemplateSyntaxError
 from jinja2.lexer import TOKEN_FLOAT, Token, TokenStream
 from jinja2.runtime import LoopContext, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -161,10 +161,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if sum(1 for _ in tree.find_all(nodes.Node)) > MAX_NODES:
             raise SecurityError("it is too long")
         for node in tree.find_all(_FORBIDDEN_NODES):
-            raise SecurityError(f"{type(node).__name__.lower()} has no place in a journey's template")
+            raise TemplateSyntaxError(f"{type(node).__name__.lower()} has no place in a template", node.lineno)
         for loop in tree.find_all(nodes.For):
             if loop.recursive:
-                raise SecurityError("a recursive loop has no place in a journey's template")
+                raise TemplateSyntaxError("a recursive loop has no place in a template", loop.lineno)
             loop.iter = nodes.Filter(loop.iter, "__each", [], [], None, None, lineno=loop.lineno)
         return tree
 
