@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from incident.core.actor import Actor, Kind, Role
 from incident.desk import Desk
-from incident.errors import IncidentError, PartlyRefused, StoreFull, StoreUnavailable
+from incident.errors import IncidentError, NotAllowed, PartlyRefused, StoreFull, StoreUnavailable
 from incident.intake import generic, pagerduty, webhook
 from incident.intake.payload import Unreadable, a_dict, decoded, instant, text
 from incident.intake.settings import Source
@@ -81,7 +81,7 @@ class Hooks:
         except pagerduty.InvalidEvent as invalid:
             return _invalid(invalid.errors)
         except IncidentError as error:
-            return _invalid([str(error)], 503 if _ours(error) else 400)
+            return _invalid([str(error)], _status(error))
         said = {"status": "success", "message": "Event processed", key_name: event.key}
         return JSONResponse(said, status, NO_STORE)
 
@@ -99,7 +99,7 @@ class Hooks:
             at = min(instant(payload.get("timestamp")) or self.clock(), self.clock())
             await self.desk.events.changed(source, summary, {k: v for k, v in data.items() if v}, at)
         except IncidentError as error:
-            return _invalid([str(error)], 503 if _ours(error) else 400)
+            return _invalid([str(error)], _status(error))
         return JSONResponse({"status": "success", "message": "Change event processed"}, 202, NO_STORE)
 
     async def _sender(self, request: Request, routing_key: str) -> str | None:
@@ -139,6 +139,11 @@ def _may_send(actor: Actor) -> None:
 
 def _ours(error: IncidentError) -> bool:
     return isinstance(error, StoreFull | StoreUnavailable)
+
+
+def _status(error: IncidentError) -> int:
+    """Of an event that was not taken."""
+    return 503 if _ours(error) else 403 if isinstance(error, NotAllowed) else 400
 
 
 def _refused(error: IncidentError) -> Response:
