@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import pwd
-import resource
 import signal
 import socket
 import sys
@@ -15,7 +14,6 @@ from pathlib import Path
 
 import click
 import structlog
-import uvicorn
 
 from incident.channels import build_channels
 from incident.core.actor import Actor, Kind, Role
@@ -24,6 +22,7 @@ from incident.daemon.listening import announce, bind, left_token, sole_daemon, u
 from incident.daemon.outbox import Outbox
 from incident.daemon.prober_line import ProberLine
 from incident.daemon.reload import Reloading, finder
+from incident.daemon.serving import web_server
 from incident.daemon.supervisor import Supervisor
 from incident.desk import Desk
 from incident.errors import IncidentError
@@ -32,15 +31,12 @@ from incident.store.database import sqlite_url
 from incident.watching import WATCHERS
 from incident.watching import run as watch
 from incident.web.app import create_app
-from incident.web.protocol import BoundedProtocol
 from probes.errors import ProbesError
 from probes.files.workspace import Workspace, load_workspace
 from probes.terminal import USAGE, clean, fail
 from runbooks.library import Library
 
 log = structlog.get_logger("daemon")
-CONNECTIONS = 1000  # at once; more are answered 503
-GRACE = 1  # seconds that requests under way have when the daemon ends
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,6 @@ class Ready:
 def main(folder: Path, port: int | None, database: str | None) -> None:
     """The command: ends with exit code 2 and a plain word where the daemon cannot start."""
     logs.configure()
-    _allow_many_connections()
     try:
         workspace = load_workspace(folder)
         asyncio.run(_until_signal(workspace, port, database))
@@ -117,7 +112,7 @@ async def serve(
             line = ProberLine()
             prober = _prober(workspace, url, desk, environment, line)
             reloading = Reloading(workspace, desk, outbox, prober, url)
-            server = _server(await create_app(desk, settings, workspace.dir, line, reloading.reload))
+            server = web_server(await create_app(desk, settings, workspace.dir, line, reloading.reload))
             secret = desk.lend_token(Actor(_account(), Role.ADMIN))
             with left_token(host, sock.getsockname()[1], secret):
                 async with asyncio.TaskGroup() as group:
@@ -154,30 +149,6 @@ async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class _Server(uvicorn.Server):
-    """Signals are the daemon's business, not the web server's."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(app: object) -> _Server:
-    config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
-        http=BoundedProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # who is loopback must not be a matter of what a header says
-        limit_concurrency=CONNECTIONS,
-        timeout_graceful_shutdown=GRACE,
-    )
-    return _Server(config)
-
-
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
     with bind(host, port) as sock:
@@ -197,13 +168,6 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
-
-
-def _allow_many_connections() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 4 * CONNECTIONS if hard == resource.RLIM_INFINITY else min(4 * CONNECTIONS, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _account() -> str:

@@ -31,6 +31,7 @@ from incident.web.openapi import describe
 from incident.web.reload import reload_routes
 from incident.web.reviews import ReviewsApi
 from incident.web.status import StatusPage
+from incident.web.turns import Turns
 from probes import __version__
 
 log = structlog.get_logger("web")
@@ -79,6 +80,7 @@ async def create_app(
     if reload is not None:
         app.router.routes.extend(reload_routes(reload))
     describe(app)
+    app.add_middleware(Turns)
     gate = Gate(app, callers, _names(settings))
     chat = _chat_routes(desk)
     app.router.routes.extend(chat)

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP, with bounds on what it leaves without: how large the head of a request is, how slow, and how many."""
+"""uvicorn's HTTP, with bounds on what it leaves without: heads, readers that do not read, and connections."""
 
 import asyncio
 from collections import Counter
@@ -8,25 +8,35 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 128 * 1024
 HEAD_SECONDS = 15.0
+READ_SECONDS = 30.0  # without taking a byte of its answer
+MOST_AHEAD = 16  # requests of one connection that wait for the answer to the one before
+
+
+class TooManyAhead(Exception):
+    """Ends the parsing of a connection's data."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Hangs up on who sends more than `HEAD_BYTES` before a request, or takes longer than `HEAD_SECONDS` over it.
+    """Hangs up on who sends more than `HEAD_BYTES` before a request or takes longer than `HEAD_SECONDS` over it, on who
+    takes nothing of an answer for `READ_SECONDS`, and on who sends `MOST_AHEAD` requests before reading an answer.
 
     A connection that waits for its next request is uvicorn's own business (`timeout_keep_alive`).
 
-    Where nine tenths of all connections are taken, each new one takes the place of one that waits for its own client:
-    of the address that has most of them, the one that waits longest. So nobody shuts others out by holding connections.
+    Where nine tenths of all connections are taken, new ones take the place of those that wait for their own clients:
+    of the address that has most of them, those that wait longest. So nobody shuts others out by holding connections.
     """
 
     head_seconds = HEAD_SECONDS
+    read_seconds = READ_SECONDS
 
     def __init__(self, *args: Any, **keys: Any) -> None:
         super().__init__(*args, **keys)
         self._head_bytes = 0
         self._in_head = True
         self._too_late: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         self._since = self.loop.time()  # when what it does now began: to wait, to send a body, not to read
+        self._hung_up = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -35,7 +45,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._hung_up = True
         self._stop_watching()
+        if self._unread is not None:
+            self._unread.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -49,6 +62,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head, self._since = False, self.loop.time()
         self._stop_watching()
+        if len(self.pipeline) >= MOST_AHEAD:
+            self._hang_up()
+            raise TooManyAhead
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -58,26 +74,31 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         self._since = self.loop.time()
         super().on_response_complete()
+        self._watch_reading()
 
     def pause_writing(self) -> None:
         self._since = self.loop.time()
         super().pause_writing()
+        self._watch_reading()
 
     @property
     def _waits_for_its_client(self) -> bool:
+        if self._hung_up or (self.transport.is_closing() and not self.transport.get_write_buffer_size()):
+            return False  # it is as good as gone
         answering = self.cycle is not None and not self.cycle.response_complete
         return not answering or not self._in_head or self.flow.write_paused
 
     def _make_room(self) -> None:
-        others = [
+        """For a few at once: looking at all of them takes its time."""
+        waiting = [
             one
             for one in self.connections
             if isinstance(one, BoundedProtocol) and one is not self and one._waits_for_its_client
         ]
-        others = [one for one in others if not one.transport.is_closing()]
-        held = Counter(one.client[0] if one.client else "" for one in others)
-        if others:
-            min(others, key=lambda one: (-held[one.client[0] if one.client else ""], one._since))._hang_up()
+        held = Counter(one.client[0] if one.client else "" for one in waiting)
+        waiting.sort(key=lambda one: (-held[one.client[0] if one.client else ""], one._since))
+        for one in waiting[: max(1, (self.limit_concurrency or 0) // 50)]:
+            one._hang_up()
 
     def _watch(self) -> None:
         if self._too_late is None:
@@ -88,7 +109,21 @@ class BoundedProtocol(HttpToolsProtocol):
             self._too_late.cancel()
             self._too_late = None
 
+    def _watch_reading(self) -> None:
+        """As long as something of an answer has not been taken."""
+        if self._unread is None and (size := self.transport.get_write_buffer_size()):
+            self._unread = self.loop.call_later(self.read_seconds, self._look_at_reading, size)
+
+    def _look_at_reading(self, size: int) -> None:
+        self._unread = None
+        if self.transport.get_write_buffer_size() == size:
+            self._hang_up()
+        else:
+            self._watch_reading()
+
     def _hang_up(self) -> None:
+        """Even where it is closing, which waits for the client to take what was sent."""
+        self._hung_up = True
         self._stop_watching()
-        if not self.transport.is_closing():
-            self.transport.abort()
+        self.connections.discard(self)  # now, and not when the loop gets there: a crowd comes all at once
+        self.transport.abort()

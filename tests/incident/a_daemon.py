@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,10 +51,11 @@ def environment(state: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(folder: Path, state: Path, *more: str) -> Iterator[Daemon]:
+def running(folder: Path, state: Path, *more: str, prefix: Sequence[str] = ()) -> Iterator[Daemon]:
+    """`prefix`: a command that starts it in some other way."""
     log = folder.with_suffix(".log")
     with log.open("w") as errors:
-        command = [*CLI, "-w", str(folder), "run", "--port", "0", *more]
+        command = [*prefix, *CLI, "-w", str(folder), "run", "--port", "0", *more]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment(state))
         try:
             assert process.stdout is not None
