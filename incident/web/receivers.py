@@ -31,7 +31,7 @@ class Destination:
 
 
 class Receivers:
-    """`names`: the console, to which goes what no route claims, and every channel that a route names, in their order."""
+    """`names`: the console, to which goes what no route claims, and every channel that a route names, as they come."""
 
     def __init__(self, settings: Settings) -> None:
         self._routes = settings.routes
