@@ -1,7 +1,7 @@
 """Who changes something next, when many want to: an ASGI middleware behind the gate.
 
 Thousands of alerts at once are not read and handed to the database all together, which would let nobody else in
-meanwhile, but a megabyte or so at a time; and those who wait are served in turn, one request of each sender's.
+meanwhile, but a part of a megabyte at a time; and those who wait are served in turn, one request of each sender's.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from incident.web.guards import SAFE
 
 KIB = 1024
-ROOM = 1024 * KIB  # bytes of bodies that are worked on at once; a larger one alone
+ROOM = 256 * KIB  # bytes of bodies that are worked on at once; a larger one alone
 LEAST = 4 * KIB  # what a request counts for, however small: it is a row in a transaction too
 WAITING = 256 * 1024 * KIB  # bytes of bodies that wait for their turn
 
