@@ -82,12 +82,13 @@ def test_the_fold_of_the_events_is_the_state_and_no_event_is_without_news(steps:
     for number, incident in world.incidents.items():
         mine = [event for event in world.events if event.incident == number]
         assert fold(mine) == incident == Incident.from_state(incident.to_state())
-        before = None
+        before, last = None, ""
         for event in mine:
             after = fold(mine[: event.seq])
-            if before is not None and event.kind not in ("runbook",):
+            says_why = last == "reopened" and event.kind == "alert"  # people closed it while that fired, and it does
+            if before is not None and event.kind != "runbook" and not says_why:
                 assert replace(after, seq=0, changed_at=START) != replace(before, seq=0, changed_at=START), event
-            before = after
+            before, last = after, event.kind
 
 
 @settings(max_examples=250, deadline=None)
