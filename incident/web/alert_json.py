@@ -67,13 +67,14 @@ class _Sent(msgspec.Struct):
 
     labels: msgspec.Raw
     annotations: dict[str, str] | None = None
-    startsAt: Any = None  # noqa: N815 - as it is spelt in the document
-    endsAt: Any = None  # noqa: N815
+    startsAt: datetime | None = None  # noqa: N815 - as it is spelt in the document
+    endsAt: datetime | None = None  # noqa: N815
     generatorURL: str | None = None  # noqa: N815
 
 
 _SENT = msgspec.json.Decoder(list[_Sent])
 _LABELS = msgspec.json.Decoder(dict[str, str])
+_INSTANT = msgspec.json.Decoder(datetime)
 _FAMILIAR = 2048  # bytes of labels that are worth remembering
 
 
@@ -81,19 +82,32 @@ def _quickly(body: bytes, now: datetime) -> list[Alert] | None:
     """None where anything at all is not as it should be: what that is, and whether it is bad, is for `_carefully`."""
     try:
         body.decode()
-        instants = _Instants()
-        return [_alert(_read(one, instants), now) for one in _SENT.decode(body)]
-    except (ValueError, RecursionError, TypeError, BadDocument):
+        return [_alert(_read(one), now) for one in _SENT.decode(body)]
+    except (ValueError, RecursionError, BadDocument):
         return None
 
 
-def _read(sent: _Sent, instants: "_Instants") -> _Item:
+def _read(sent: _Sent) -> _Item:
     url, raw = sent.generatorURL, bytes(sent.labels)
     if url and not _URL.match(url):
         raise ValueError("no URL")
     identity = _identity(raw) if len(raw) <= _FAMILIAR else ""
-    starts_at, ends_at = instants[sent.startsAt], instants[sent.endsAt]
+    starts_at, ends_at = sent.startsAt, sent.endsAt
+    if starts_at is not None and (starts_at.tzinfo is not UTC or starts_at.year == 1):
+        starts_at = _utc(starts_at)
+    if ends_at is not None and (ends_at.tzinfo is not UTC or ends_at.year == 1):
+        ends_at = _utc(ends_at)
     return _Item(_LABELS.decode(raw), sent.annotations or {}, starts_at, ends_at, url or "", identity)
+
+
+def _utc(instant: datetime) -> datetime | None:
+    """Raises ValueError where its time zone is missing, or takes it out of the calendar."""
+    if instant.tzinfo is None:
+        raise ValueError("no time zone")
+    try:
+        return None if instant.year == 1 else instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of the calendar") from None
 
 
 @lru_cache(maxsize=1 << 14)
@@ -104,14 +118,6 @@ def _identity(raw: bytes) -> str:
         return ""
     _bounded(labels, "label")
     return fingerprint(labels)
-
-
-class _Instants(dict[Any, datetime | None]):
-    """Read once each: most alerts of a batch share theirs."""
-
-    def __missing__(self, text: Any) -> datetime | None:
-        found = self[text] = read_instant(text, "")
-        return found
 
 
 def _carefully(body: bytes) -> list[_Item]:
@@ -162,9 +168,8 @@ def read_instant(value: Any, where: str) -> datetime | None:
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise _unreadable(f"{where} is not an RFC 3339 time")
     try:
-        instant = datetime.fromisoformat(value.upper().replace("Z", "+00:00"))
-        return None if instant.year == 1 else instant.astimezone(UTC)
-    except (ValueError, OverflowError):
+        return _utc(_INSTANT.decode(f'"{value}"'))
+    except ValueError:
         raise _unreadable(f"{where} is not a time") from None
 
 
