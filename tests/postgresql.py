@@ -16,6 +16,7 @@ import psycopg
 
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")  # nobody pulls this plug
 _SMALL = ("shared_buffers=32MB", "max_connections=60", "listen_addresses=", "autovacuum=off", "max_wal_size=256MB")
+_TIGHT = ("min_wal_size=2MB", "max_wal_size=4MB")
 
 
 def _programs() -> Path:
@@ -28,18 +29,24 @@ def _programs() -> Path:
 
 
 class Server:
-    """`durable`: commits are synced as in earnest, for tests that kill it."""
+    """`durable`: commits are synced as in earnest, for tests that kill it. `disk`: where its data lie, if not beside.
 
-    def __init__(self, durable: bool = False) -> None:
+    On a disk of its own it writes its log in advance by the megabyte, and keeps little of it.
+    """
+
+    def __init__(self, durable: bool = False, disk: Path | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="shopwatch-pg-"))
-        self._settings = _SMALL if durable else _SMALL + _QUICK
+        self.data = (disk or self.folder) / "data"
+        self._settings = (_SMALL if durable else _SMALL + _QUICK) + (_TIGHT if disk else ())
         self._who = _account()
         self._numbers = count(1)
         self._process: subprocess.Popen[bytes] | None = None
         if self._who is not None:
             os.chown(self.folder, self._who.pw_uid, self._who.pw_gid)
+            os.chown(self.data.parent, self._who.pw_uid, self._who.pw_gid)
         options = ["-U", "shopwatch", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions"]
-        self._spawn("initdb", "-D", str(self.folder / "data"), *options).wait(60)
+        options += ["--wal-segsize", "1"] if disk else []
+        self._spawn("initdb", "-D", str(self.data), *options).wait(60)
 
     def _spawn(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
         who = {} if self._who is None else {"user": self._who.pw_uid, "group": self._who.pw_gid, "extra_groups": []}
@@ -50,17 +57,21 @@ class Server:
     def start(self) -> None:
         """Returns once it answers. After `kill` it takes a moment, until what the old one had started is gone."""
         ends = time.monotonic() + 30
-        arguments = ["-D", str(self.folder / "data"), "-k", str(self.folder)]
-        arguments += [part for setting in self._settings for part in ("-c", setting)]
         while True:
-            if self._process is None or self._process.poll() is not None:
-                self._process = self._spawn("postgres", *arguments)
+            self.revive()
             try:
                 self._administer("SELECT 1")
                 return
             except psycopg.OperationalError:
                 assert time.monotonic() < ends, (self.folder / "log").read_text()
                 time.sleep(0.02)
+
+    def revive(self) -> None:
+        """As a service manager does: begins it anew if it has ended."""
+        if self._process is None or self._process.poll() is not None:
+            arguments = ["-D", str(self.data), "-k", str(self.folder)]
+            arguments += [part for setting in self._settings for part in ("-c", setting)]
+            self._process = self._spawn("postgres", *arguments)
 
     def stop(self) -> None:
         """In good order, but without waiting for those who are connected."""
@@ -105,8 +116,8 @@ def _account() -> pwd.struct_passwd | None:
 
 
 @contextmanager
-def serving(durable: bool = False) -> Iterator[Server]:
-    server = Server(durable)
+def serving(durable: bool = False, disk: Path | None = None) -> Iterator[Server]:
+    server = Server(durable, disk)
     try:
         server.start()
         yield server

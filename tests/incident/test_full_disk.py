@@ -1,7 +1,9 @@
 """A disk that is really full: a small one of memory, mounted for the test. All that we keep is on it in turn."""
 
+import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,9 +30,13 @@ class Disk:
         self.folder = folder
         self._ballast = folder / "ballast"
 
-    def fill(self) -> None:
-        """To the last byte."""
+    def fill(self, leave: int = 0) -> None:
+        """To the last byte, or so many before."""
+        space = os.statvfs(self.folder)
         with self._ballast.open("ab", buffering=0) as file:
+            if leave:
+                os.posix_fallocate(file.fileno(), 0, space.f_bavail * space.f_frsize - leave)
+                return
             for size in (65536, 1):
                 while True:
                     try:
@@ -42,15 +48,20 @@ class Disk:
         self._ballast.unlink()
 
 
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
-    folder = tmp_path / "disk"
+@contextmanager
+def mounted(folder: Path, room: int = ROOM) -> Iterator[Disk]:
     folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", folder], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", folder], check=True)
     try:
         yield Disk(folder)
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    with mounted(tmp_path / "disk") as made:
+        yield made
 
 
 def posted(number: int) -> list[dict[str, Any]]:
