@@ -34,10 +34,11 @@ class _once(Generic[T]):  # noqa: N801 - a decorator
         return found
 
 
-@dataclass(frozen=True)
+@dataclass
 class StoredAlert:
     """One alert, known by the fingerprint of its labels. `starts_at` is the start of the present activity.
 
+    Nobody changes one; it is not frozen because to make one would take seven times as long, and a storm makes many.
     `state` is firing, resolved (its source said so) or stale (`ends_at` passed without a word).
     `incident` is the one that this activity belongs to; until the engine has decided on a new one, that of the last.
     """

@@ -33,8 +33,9 @@ def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> bool:
     repeated, others = [], []
     for fingerprint, alert in changed.items():
         pending = WAITING if fingerprint in waiting else DECIDED
-        if (there := known.get(fingerprint)) and (there.incident, there.muted) == (alert.incident, alert.muted):
-            repeated.append((*_of_a_repeat(alert), fingerprint, pending))
+        there = known.get(fingerprint)
+        if there and (there.incident, there.muted, there.pending) == (alert.incident, alert.muted, pending):
+            repeated.append((*_of_a_repeat(alert), fingerprint))
         else:
             others.append((*_values(alert), pending))
     _REPEAT(connection, repeated)
@@ -69,11 +70,9 @@ _REPEAT = Many(
     lambda _: (
         update(alerts)
         .where(alerts.c.fingerprint == bindparam("key"))
-        .values(
-            {name: bindparam(name, type_=alerts.c[name].type) for name in _OF_A_REPEAT} | {"pending": bindparam("to")}
-        )
+        .values({name: bindparam(name, type_=alerts.c[name].type) for name in _OF_A_REPEAT})
     ),
-    [*_OF_A_REPEAT, "key", "to"],
+    [*_OF_A_REPEAT, "key"],
 )
 _DECIDED = Many(
     lambda _: (

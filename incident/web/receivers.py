@@ -41,14 +41,19 @@ class Receivers:
 
     def of(self, alert: StoredAlert) -> Destination:
         """Worked out once for all alerts that are alike in what routes look at."""
-        labels = {**alert.labels, "service": alert.service, "severity": alert.severity}
-        key = tuple(labels.get(name, "") for name in self._labels)
+        key = tuple([self._looked_at(alert, name) for name in self._labels])
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= _KNOWN:
                 self._known.clear()
+            labels = {**alert.labels, "service": alert.service, "severity": alert.severity}
             found = self._known[key] = _first(self._routes, labels, Destination(())) or Destination((CONSOLE,))
         return found
+
+    def _looked_at(self, alert: StoredAlert, name: str) -> str:
+        if name in ("service", "severity"):
+            return alert.service if name == "service" else alert.severity
+        return alert.labels.get(name, "")
 
 
 def _first(routes: Sequence[RouteSettings], labels: Mapping[str, str], above: Destination) -> Destination | None:
