@@ -18,7 +18,7 @@ import pytest
 from tests.incident.a_daemon import environment, workspace
 from tests.incident.crash_checks import check, only_repeats_of_what_was_in_flight
 from tests.incident.receiver import receiving
-from tests.incident.test_crash import DATABASES, SERVER_TOO, Victims, a_database, killed_meanwhile, shoot
+from tests.incident.test_crash import DATABASES, FIVE, SERVER_TOO, Victims, a_database, killed_meanwhile, shoot
 
 SETTINGS = """
 shop: {{name: Example Shop}}
@@ -120,9 +120,9 @@ def _anybody_of(group: int) -> bool:
     return True
 
 
-async def rounds(kind: str, tmp_path: Path, many: int) -> None:
-    chance, port = random.Random(many), free_port()
-    speaker = Speaker(port, tmp_path / "state", random.Random(many + 1))
+async def rounds(kind: str, tmp_path: Path, many: int, seed: int = 0) -> None:
+    chance, port = random.Random(1000 * many + seed), free_port()
+    speaker = Speaker(port, tmp_path / "state", random.Random(1000 * many + seed + 500))
     lives: list[int] = []
     with (
         receiving() as receiver,
@@ -150,13 +150,14 @@ async def rounds(kind: str, tmp_path: Path, many: int) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("kind", DATABASES)
 async def test_the_whole_daemon_is_killed_and_loses_nothing_that_it_answered_for(kind: str, tmp_path: Path) -> None:
-    await rounds(kind, tmp_path, 10)
+    await rounds(kind, tmp_path, 30)
 
 
 @pytest.mark.anyio
 @pytest.mark.long
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", DATABASES)
-async def test_the_whole_daemon_is_killed_five_hundred_times(kind: str, tmp_path: Path) -> None:
-    await rounds(kind, tmp_path, 500)
+@pytest.mark.parametrize("seed", FIVE)
+async def test_the_whole_daemon_is_killed_a_hundred_times_five_times_over(kind: str, seed: int, tmp_path: Path) -> None:
+    await rounds(kind, tmp_path, 100, seed)
