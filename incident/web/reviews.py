@@ -1,5 +1,6 @@
 """Reviews over HTTP: as data, Markdown, a page, a picture; and what waits. Reference: docs/reviews.md."""
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
@@ -53,10 +54,11 @@ class ReviewsApi:
         return incident.to_json(self.desk.base_url)
 
     async def page(self, number: Number, actor: Person, lang: Lang = None) -> Response:
-        html, policy = (await self.desk.reviews.of(number, lang)).page()
+        found = await self.desk.reviews.of(number, lang)
+        html, policy = await asyncio.to_thread(found.page)  # a second, where somebody published what is hard to read
         headers = {**_SAFE, "Content-Security-Policy": policy, "X-Frame-Options": "DENY"}
         return Response(html, media_type="text/html; charset=utf-8", headers=headers)
 
     async def picture(self, number: Number, actor: Person, lang: Lang = None) -> Response:
-        drawn = (await self.desk.reviews.of(number, lang)).picture()
+        drawn = await asyncio.to_thread((await self.desk.reviews.of(number, lang)).picture)
         return Response(drawn, media_type="image/svg+xml", headers={**_SAFE, "Content-Security-Policy": _SVG_POLICY})
