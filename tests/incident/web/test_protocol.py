@@ -12,13 +12,23 @@ from incident.web.protocol import HEAD_BYTES, BoundedProtocol
 pytestmark = pytest.mark.anyio
 
 
+LARGE = 16 << 20  # bytes, more than the kernel keeps for a reader
+
+
 class Hasty(BoundedProtocol):
     head_seconds = 0.3
+    read_seconds = 0.5
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
     while (await receive()).get("more_body"):
         continue
+    if scope["path"] == "/large":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % LARGE)]})
+        await send({"type": "http.response.body", "body": b"x" * LARGE})
+        return
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.2)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
     await send({"type": "http.response.body", "body": b"hello"})
 
@@ -65,6 +75,37 @@ async def test_large_bodies_slow_ones_and_several_requests_are_none_of_its_busin
         await asyncio.sleep(0.4)
         writer.write(b"x" * 2 * HEAD_BYTES)
         assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
+async def test_who_takes_nothing_of_an_answer_is_hung_up_on_even_when_it_is_all_written(port: int) -> None:
+    for more in (b"", b"Connection: close\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n" + more + b"\r\n")
+        await asyncio.sleep(2)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(LARGE)
+        writer.close()
+
+
+async def test_who_reads_slowly_is_waited_for(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    for _ in range(8):
+        await asyncio.sleep(0.2)  # more than `read_seconds` in all
+        assert len(await reader.readexactly(LARGE // 8)) == LARGE // 8
+    writer.close()
+
+
+async def test_who_asks_again_and_again_before_reading_is_hung_up_on(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 5)
+    for _ in range(5):
+        await asyncio.wait_for(reader.readuntil(b"hello"), 5)
+    writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+        await asyncio.wait_for(reader.readuntil(b"hello"), 5)
     writer.close()
 
 
