@@ -5,7 +5,6 @@ Light on purpose (click and the standard library only): it is imported at every 
 
 import json
 import os
-import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -56,6 +55,8 @@ _BIDI_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2
 
 def clean(text: str, keep: str = "") -> str:
     """Text from outside, safe for a terminal: control and bidirectional-override characters become visible escapes."""
+    if text.isprintable():  # nearly all is: neither of these characters
+        return text
     return "".join(c if c in keep or not _dangerous(c) else f"\\x{ord(c):02x}" for c in text)
 
 
@@ -86,9 +87,8 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Prints aligned columns. Cells are cleaned; words such as `down` are coloured; wide characters count as two."""
     cells = [[clean(str(cell)) for cell in row] for row in rows]
     widths = [max(_width(line[i]) for line in [list(headers), *cells]) for i in range(len(headers))]
-    click.echo(click.style(_line(headers, widths), dim=True))
-    for row in cells:
-        click.echo(_line(row, widths, paint))
+    lines = [click.style(_line(headers, widths), dim=True), *(_line(row, widths, paint) for row in cells)]
+    click.echo("\n".join(lines))
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], render: Any = str) -> str:
@@ -97,6 +97,8 @@ def _line(cells: Sequence[str], widths: Sequence[int], render: Any = str) -> str
 
 
 def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
@@ -104,7 +106,7 @@ def local_time(instant: datetime | str | None, form: str = "%Y-%m-%d %H:%M:%S") 
     """An instant (UTC, or its ISO text) in the user's own zone; empty for None."""
     if instant is None:
         return ""
-    parsed = datetime.fromisoformat(re.sub(r"Z$", "+00:00", instant)) if isinstance(instant, str) else instant
+    parsed = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
     return parsed.astimezone().strftime(form)
 
 
