@@ -7,9 +7,9 @@ meanwhile, but a part of a megabyte at a time; and those who wait are served in 
 import asyncio
 from collections import OrderedDict, deque
 
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from incident.web.gate import Refusal, answer
 from incident.web.guards import SAFE
 
 KIB = 1024
@@ -36,8 +36,8 @@ class Turns:
             return
         size = _size(scope)
         if self._held + size > self._most_waiting:
-            error = {"error": "too much is waiting to be worked on: come again"}
-            await JSONResponse(error, 503, {"Cache-Control": "no-store"})(scope, receive, send)
+            refusal = Refusal(503, "too much is waiting to be worked on: come again")
+            await answer(scope["path"], refusal)(scope, receive, send)
             return
         await self._enter(_sender(scope), size)
         try:
