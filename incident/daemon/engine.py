@@ -44,6 +44,7 @@ _AT_ONCE = 2000  # alerts decided on in one transaction: each has costs of its o
 _LEAST_GAP = 0.02  # seconds between cycles: the first alert waits for nothing
 _GAP = 0.2  # after a cycle with news
 _LONGEST_GAP = 3.0  # while each cycle has news it doubles, up to this: a storm becomes a few events
+_REST = 9.0  # times what a cycle with news took: in a flood, taking alerts in comes first
 _AWAY = timedelta(seconds=30)  # between two cycles: the machine slept, or its clock was set; nobody could be heard
 _LATE = timedelta(seconds=1)  # what could not be done when it was due is looked at again after that
 _IDLE = 1.0  # seconds between cycles at the most: whatever the clock does, nothing due waits longer
@@ -217,6 +218,11 @@ async def run(desk: "Desk") -> None:
             log.error("cycle failed", error=str(error))
         except Exception:
             log.exception("cycle broke")
-        gap = min(max(2 * gap, _GAP), _LONGEST_GAP) if desk.cycling.decided > decided else _LEAST_GAP
+        gap = _next_gap(gap, desk.cycling.last_s) if desk.cycling.decided > decided else _LEAST_GAP
         await asyncio.sleep(gap)
         await heard(desk.wake, wait)
+
+
+def _next_gap(gap: float, took: float) -> float:
+    """After a cycle with news that took so many seconds."""
+    return min(max(2 * gap, _GAP, _REST * took), _LONGEST_GAP)
