@@ -33,7 +33,7 @@ def heard(service: str) -> StoredAlert:
 
 def unstorable() -> StoredAlert:
     """No database takes an alert without a source."""
-    return accept(firing("login"), None, START)  # type: ignore[arg-type]
+    return accept(firing("search"), None, START)  # type: ignore[arg-type]
 
 
 async def names(database: Database) -> set[str]:
