@@ -58,6 +58,9 @@ def init(directory: Path) -> None:
     click.echo(f"  shopwatch -w {typed} check\n  shopwatch -w {typed} run")
 
 
+_SHOWN = 500  # alerts that anybody reads
+
+
 @click.group()
 def alert() -> None:
     """See what is firing.
@@ -72,9 +75,10 @@ def alert() -> None:
 @click.option(
     "--filter", "filters", metavar="MATCHER", multiple=True, help="""Such as 'service="payment"'; repeatable."""
 )
+@click.option("--all", "everything", is_flag=True, help=f"More than {_SHOWN} too; with --json it always is all.")
 @talking
-def alert_list(filters: tuple[str, ...], url: str | None, as_json: bool) -> None:
-    """List the alerts that fire now.
+def alert_list(filters: tuple[str, ...], everything: bool, url: str | None, as_json: bool) -> None:
+    """List the alerts that fire now, the oldest first.
 
     \b
     Example:
@@ -84,12 +88,16 @@ def alert_list(filters: tuple[str, ...], url: str | None, as_json: bool) -> None
     if as_json and not sys.stdout.isatty():  # for a program: thousands of them as they came
         click.echo(client.download("/api/v2/alerts", filter=list(filters)))
         return
-    alerts = client.get("/api/v2/alerts", filter=list(filters))
+    most = {} if everything or as_json else {"limit": _SHOWN + 1}
+    alerts = client.get("/api/v2/alerts", filter=list(filters), **most)
     if as_json:
         emit_json(alerts)
         return
-    rows = [_alert_row(item) for item in sorted(alerts, key=lambda item: item["startsAt"])]
+    alerts.sort(key=lambda item: item["startsAt"])
+    rows = [_alert_row(item) for item in (alerts if everything else alerts[:_SHOWN])]
     table_or(("SINCE", "SEVERITY", "SERVICE", "ALERT", "WHAT", "HELD BACK BY"), rows, "Nothing fires.")
+    if len(rows) < len(alerts):
+        click.echo(f"These are the {_SHOWN} oldest, and there are more: --all lists them, --filter chooses.")
 
 
 def _alert_row(item: dict[str, Any]) -> tuple[str, ...]:

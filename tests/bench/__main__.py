@@ -18,7 +18,7 @@ from statistics import median
 
 import trustme
 
-from tests.bench import detection, intake, load, peer
+from tests.bench import detection, intake, load, peer, storm
 from tests.bench.shops import target
 
 AT_ONCE = 50
@@ -98,12 +98,15 @@ def main() -> int:
         return detection.main(sys.argv[2:])
     if sys.argv[1:2] == ["intake"]:
         return intake.main()
+    if sys.argv[1:2] == ["storm"]:
+        return 0 if storm.compare() else 1
     met = cost(int(sys.argv[1]) if sys.argv[1:] else 5)
     if detection.installed():
         met = detection.compare(detection.EAGER, detection.FAULTS) and met
     else:
         print(f"not all of {', '.join(detection.PROGRAMS)} are installed: nothing to compare the alert's way with")
-    return 0 if intake.main() == 0 and met else 1
+    met = intake.main() == 0 and met
+    return 0 if storm.compare() and met else 1
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ SHIPPED = Mode("shipped defaults", "every: 30s\n", "15s", "30s", (0.5, 2.0), 35.
 
 @dataclass
 class Shop:
-    """`/N` answers 500 to WHO once N is broken for WHO, one of the two chains; a webhook to `/told/WHO` counts for every
+    """`/N` answers 500 to WHO once N is broken for WHO, one of the chains; a webhook to `/told/WHO` counts for every
     page whose name is in it. Instants, by chain and page."""
 
     url: str = ""

@@ -131,6 +131,30 @@ def test_alerts_are_listed_and_filtered(shopwatch: Run, daemon: Daemon) -> None:
     Client(daemon.url).post("/api/v2/alerts", [{"labels": labels, "endsAt": now.isoformat()}])
 
 
+def test_in_a_storm_the_oldest_alerts_are_listed_and_that_there_are_more(
+    shopwatch: Run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("incident.commands._SHOWN", 2)
+    now = datetime.now(UTC)
+    storm = [
+        {
+            "labels": {"alertname": "Storm", "service": "login", "item": str(number)},
+            "annotations": {"summary": f"number {number}"},
+            "startsAt": (now - timedelta(minutes=number)).isoformat(),
+            "endsAt": (now + timedelta(minutes=1)).isoformat(),
+        }
+        for number in range(4)
+    ]
+    Client(daemon.url).post("/api/v2/alerts", storm)
+    chosen = ("alert", "list", "--filter", "alertname=Storm")
+    lines = shopwatch(*chosen).stdout.splitlines()
+    assert [line.split()[-1] for line in lines[1:3]] == ["3", "2"]
+    assert lines[3:] == ["These are the 2 oldest, and there are more: --all lists them, --filter chooses."]
+    assert len(shopwatch(*chosen, "--all").stdout.splitlines()) == 5
+    assert len(json.loads(shopwatch(*chosen, "--json").stdout)) == 4
+    Client(daemon.url).post("/api/v2/alerts", [{**one, "endsAt": now.isoformat()} for one in storm])
+
+
 def test_hostile_text_does_not_reach_the_terminal(shopwatch: Run) -> None:
     number = opened(shopwatch, "evil \x1b]0;owned\x07 title")
     shopwatch("note", number, "more \x1b[31m red \u202e text")
