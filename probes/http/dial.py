@@ -7,8 +7,8 @@ from probes.http.channel import Channel
 from probes.http.connect import open_socket
 from probes.http.errors import TransportError
 from probes.http.exchange import Exchange
-from probes.http.pool import Origin
 from probes.http.resolve import Resolver, without_dns
+from probes.http.url import Origin
 from probes.result import Reason
 
 _MISSING = {

@@ -1,30 +1,7 @@
 """The connections of one shopper, by origin."""
 
-from typing import NamedTuple
-
-import httpx
-
 from probes.http.channel import Channel
-
-_PORTS = {"http": 80, "https": 443}
-
-
-class Origin(NamedTuple):
-    scheme: str
-    host: str
-    port: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.host} port {self.port}"
-
-
-def origin_of(url: httpx.URL) -> Origin | None:
-    """None for a URL that names no host or is neither http nor https."""
-    scheme, host = url.scheme, url.raw_host.decode("ascii")
-    if scheme not in _PORTS or not host:
-        return None
-    return Origin(scheme, host, url.port or _PORTS[scheme])
+from probes.http.url import Origin
 
 
 class Pool:

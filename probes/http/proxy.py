@@ -11,16 +11,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-import httpx
-
 from probes.http.channel import Channel
 from probes.http.dial import dial
 from probes.http.errors import TransportError
 from probes.http.exchange import Exchange
-from probes.http.pool import Origin
+from probes.http.request import Request
 from probes.http.resolve import Resolver
-from probes.http.response import Response
+from probes.http.response import Body
 from probes.http.transport import Transport
+from probes.http.url import Origin
 from probes.result import Reason
 
 _MOST = 16 << 10  # bytes of the proxy's answer to CONNECT
@@ -56,22 +55,20 @@ class ProxyTransport(Transport):
         super().__init__(resolver=resolver, ssl_context_for=ssl_context_for)
         self._proxy = proxy
 
-    async def handle_async_request(self, request: httpx.Request) -> Response:
-        response = await super().handle_async_request(request)
-        if response.status_code == 407:
-            await response.aclose()
-            exchange: Exchange = response.extensions["shopwatch"]
-            raise TransportError(Reason.CONNECT, _refused(self._proxy, 407), exchange.phases)
-        return response
+    async def _answered(self, request: Request) -> Body:
+        body = await super()._answered(request)
+        if body.answer.status == 407:
+            body.release()
+            raise TransportError(Reason.CONNECT, _refused(self._proxy, 407), body.answer.exchange.phases)
+        return body
 
-    def _head(self, request: httpx.Request) -> bytes:
+    def _head(self, request: Request) -> bytes:
         head = super()._head(request)
         if request.url.scheme == "https":
             return head
         line, end, rest = head.partition(b"\r\n")
         method, _, version = line.split(b" ")
-        host = request.url.netloc
-        target = b"http://%b%b" % (host, request.url.raw_path)
+        target = b"http://%b%b" % (request.url.authority, request.url.target)
         return b"%b %b %b%b%b%b" % (method, target, version, end, self._authorization(), rest)
 
     async def _dial(self, origin: Origin, context: ssl.SSLContext | None, exchange: Exchange) -> Channel:

@@ -1,13 +1,26 @@
-"""httpx's Response over our own body: read whole, bounded, under the request's deadline."""
+"""What comes back: read whole, bounded, under the request's deadline; as it is, or as httpx's Response."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 
 import httpx
 
 from probes.http.answer import Answer
 from probes.http.body import decode_aside
 from probes.http.errors import TransportError
+from probes.http.exchange import Exchange
+from probes.http.headers import Headers
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer to its last byte. `content` is decoded from gzip and its kin."""
+
+    status: int
+    headers: Headers
+    content: bytes
+    exchange: Exchange
 
 
 class Body(httpx.AsyncByteStream):
@@ -28,6 +41,17 @@ class Body(httpx.AsyncByteStream):
         if answer.error is not None:
             raise answer.error
         return bytes(answer.body)
+
+    async def decoded(self, encoding: str | None, limit: int) -> bytes:
+        """The whole of it, without the encoding that its header names. Raises TransportError."""
+        raw = await self.read()
+        if encoding is None:
+            return raw
+        try:
+            return await decode_aside(raw, encoding, limit)
+        except TransportError as error:
+            error.phases, error.status = self.answer.exchange.phases, self.answer.status
+            raise
 
     async def _end(self) -> None:
         answer = self.answer
@@ -62,10 +86,10 @@ class Response(httpx.Response):
     async def aread(self) -> bytes:
         if not hasattr(self, "_content"):
             try:
-                raw = await self._body.read()
-                self.is_stream_consumed = True
-                self._content = await self._decoded(raw)  # where httpx keeps it, for `text`, `json()` and the rest
+                content = await self._body.decoded(self.headers.get("content-encoding"), self._max_body)
+                self._content = content  # where httpx keeps it, for `text`, `json()` and the rest
             finally:
+                self.is_stream_consumed = True
                 await self.aclose()
         return self._content
 
@@ -73,13 +97,3 @@ class Response(httpx.Response):
         await self.aread()
         async for piece in super().aiter_bytes(chunk_size):
             yield piece
-
-    async def _decoded(self, raw: bytes) -> bytes:
-        encoding = self.headers.get("content-encoding")
-        if encoding is None:
-            return raw
-        try:
-            return await decode_aside(raw, encoding, self._max_body)
-        except TransportError as error:
-            error.phases, error.status = self._body.answer.exchange.phases, self.status_code
-            raise

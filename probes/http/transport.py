@@ -1,4 +1,4 @@
-"""HTTP/1.1 for journeys: httpx's client over our own connections, every phase timed and under one deadline."""
+"""HTTP/1.1 for journeys, and for httpx's client: own connections, every phase timed and under one deadline."""
 
 import asyncio
 import ssl
@@ -14,10 +14,13 @@ from probes.http.channel import Channel
 from probes.http.dial import dial
 from probes.http.errors import TransportError
 from probes.http.exchange import Exchange
-from probes.http.pool import Origin, Pool, origin_of
+from probes.http.headers import Headers
+from probes.http.pool import Pool
+from probes.http.request import Request
 from probes.http.resolve import Resolver, SystemResolver
-from probes.http.response import Body, Response
+from probes.http.response import Body, Reply, Response
 from probes.http.tls import context_for
+from probes.http.url import Origin
 from probes.result import Reason
 
 _DEFAULT_TIMEOUT = 30.0  # seconds, for requests that come without a deadline
@@ -31,10 +34,10 @@ def _default_context(_host: str) -> ssl.SSLContext:
 class Transport(httpx.AsyncBaseTransport):
     """One shopper's connections: made when first needed, kept alive until `aclose`. One per run.
 
-    A request's absolute deadline (`loop.time()`) is `request.extensions["deadline"]`; it covers everything from the
-    name's resolution to the body's last byte. `response.extensions["shopwatch"]` is the Exchange. Failures raise
-    TransportError, from the request or from reading the body. Share one resolver among transports: one that is made
-    here, because none was given, serves and ends with this transport alone.
+    A request's absolute deadline (`loop.time()`) covers everything from the name's resolution to the body's last byte.
+    For httpx it is `request.extensions["deadline"]`, and `response.extensions["shopwatch"]` is the Exchange. Failures
+    raise TransportError, from the request or from reading the body. Share one resolver among transports: one that is
+    made here, because none was given, serves and ends with this transport alone.
     """
 
     def __init__(
@@ -50,8 +53,32 @@ class Transport(httpx.AsyncBaseTransport):
         self._max_body = max_body
         self._pool = Pool()
 
+    async def ask(self, request: Request) -> Reply:
+        """One exchange, to the end of the answer. What httpx makes of one costs as much CPU as all the rest of it."""
+        body = await self._answered(request)
+        headers = Headers(body.answer.headers)
+        content = await body.decoded(headers.get("content-encoding"), self._max_body)
+        return Reply(body.answer.status, headers, content, body.answer.exchange)
+
     async def handle_async_request(self, request: httpx.Request) -> Response:
-        origin = origin_of(request.url)
+        in_a_while = asyncio.get_running_loop().time() + _DEFAULT_TIMEOUT
+        body = await self._answered(wire.from_httpx(request, in_a_while))
+        exchange = body.answer.exchange
+        extensions = {
+            "shopwatch": exchange,
+            "http_version": exchange.http_version.encode("ascii"),
+            "reason_phrase": body.answer.reason_phrase,
+        }
+        return Response(request, body, extensions, self._max_body)
+
+    async def aclose(self) -> None:
+        self._pool.close()
+        if self._given_resolver is None:
+            await self._resolver.aclose()
+
+    async def _answered(self, request: Request) -> Body:
+        """The head has come, the body can be read."""
+        origin = request.url.origin
         if origin is None:
             raise TransportError(Reason.CONFIG, f"not an address that can be asked: {request.url}")
         head = self._head(request)
@@ -59,21 +86,18 @@ class Transport(httpx.AsyncBaseTransport):
         answered = await self._ask_again(origin, request, head, exchange)
         if answered is None:
             answered = await self._ask_anew(origin, request, head, exchange)
-        return self._response(request, origin, *answered)
+        channel, answer = answered
+        exchange.peer, exchange.certificate_expires = channel.peer, channel.certificate_expires
+        return Body(answer, partial(self._release, origin, channel, answer))
 
-    async def aclose(self) -> None:
-        self._pool.close()
-        if self._given_resolver is None:
-            await self._resolver.aclose()
-
-    def _head(self, request: httpx.Request) -> bytes:
+    def _head(self, request: Request) -> bytes:
         return wire.head(request)
 
     async def _dial(self, origin: Origin, context: ssl.SSLContext | None, exchange: Exchange) -> Channel:
         return await dial(origin, self._resolver, context, exchange)
 
     async def _ask_again(
-        self, origin: Origin, request: httpx.Request, head: bytes, exchange: Exchange
+        self, origin: Origin, request: Request, head: bytes, exchange: Exchange
     ) -> tuple[Channel, Answer] | None:
         """Over a connection that is there. None where there is none, or where the server closed it just then: what it
         cannot have seen, or may safely see twice, is asked anew."""
@@ -86,7 +110,7 @@ class Transport(httpx.AsyncBaseTransport):
         if answer.error is None or answer.head_complete:
             return channel, answer
         self._pool.discard(channel)
-        replayable = request.method in _IDEMPOTENT and isinstance(request.stream, httpx.ByteStream)
+        replayable = request.method in _IDEMPOTENT and request.stream is None
         if answer.error.reason is not Reason.CONNECT or answer.bytes_received or not replayable:
             raise answer.error
         exchange.reused = False
@@ -94,7 +118,7 @@ class Transport(httpx.AsyncBaseTransport):
         return None
 
     async def _ask_anew(
-        self, origin: Origin, request: httpx.Request, head: bytes, exchange: Exchange
+        self, origin: Origin, request: Request, head: bytes, exchange: Exchange
     ) -> tuple[Channel, Answer]:
         context = self._ssl_context_for(origin.host) if origin.scheme == "https" else None
         channel = await self._dial(origin, context, exchange)
@@ -105,13 +129,13 @@ class Transport(httpx.AsyncBaseTransport):
             raise answer.error
         return channel, answer
 
-    async def _converse(self, channel: Channel, request: httpx.Request, head: bytes, exchange: Exchange) -> Answer:
+    async def _converse(self, channel: Channel, request: Request, head: bytes, exchange: Exchange) -> Answer:
         """Sends the request and waits for the head of the answer, or its failure."""
         answer = Answer(request.method, exchange, self._max_body)
         channel.receiver = answer
         late = asyncio.get_running_loop().call_at(exchange.deadline, answer.fail_late)
         try:
-            if isinstance(request.stream, httpx.ByteStream):
+            if request.stream is None:
                 channel.write(head + request.content)
             else:
                 channel.write(head)
@@ -127,17 +151,6 @@ class Transport(httpx.AsyncBaseTransport):
             late.cancel()
         return answer
 
-    def _response(self, request: httpx.Request, origin: Origin, channel: Channel, answer: Answer) -> Response:
-        exchange = answer.exchange
-        exchange.peer, exchange.certificate_expires = channel.peer, channel.certificate_expires
-        body = Body(answer, partial(self._release, origin, channel, answer))
-        extensions = {
-            "shopwatch": exchange,
-            "http_version": exchange.http_version.encode("ascii"),
-            "reason_phrase": answer.reason_phrase,
-        }
-        return Response(request, body, extensions, self._max_body)
-
     def _release(self, origin: Origin, channel: Channel, answer: Answer) -> None:
         """The body has been read, or nobody wants the rest of it."""
         if answer.complete and answer.keep_alive and channel.sent and not channel.closed:
@@ -146,20 +159,16 @@ class Transport(httpx.AsyncBaseTransport):
             self._pool.discard(channel)
 
 
-def _begin(request: httpx.Request) -> Exchange:
-    now = asyncio.get_running_loop().time()
-    deadline = request.extensions.get("deadline")
-    if deadline is None:
-        deadline = now + _DEFAULT_TIMEOUT
-    elif deadline <= now:
+def _begin(request: Request) -> Exchange:
+    if request.deadline <= asyncio.get_running_loop().time():
         raise TransportError(Reason.TIMEOUT, "no time was left to ask")
-    return Exchange(deadline)
+    return Exchange(request.deadline)
 
 
-async def _send_body(channel: Channel, request: httpx.Request, answer: Answer) -> None:
+async def _send_body(channel: Channel, request: Request, answer: Answer) -> None:
     """A body that comes piece by piece; not sent to its end to a server that has already answered."""
     async with asyncio.timeout_at(answer.exchange.deadline):
-        async for piece in wire.body(request):
+        async for piece in wire.pieces(request):
             if answer.head_complete or answer.error is not None:
                 answer.keep_alive = False
                 return

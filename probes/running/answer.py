@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from probes.charsets import codec
+from probes.http.headers import Headers
+from probes.http.url import Url
 from probes.language.values import parse_json
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ class Answer:
     """
 
     status: int
-    url: httpx.URL
-    headers: httpx.Headers
+    url: Url
+    headers: Headers
     content: bytes
     cookies: Mapping[str, str] = field(default_factory=dict)
     phases: dict[str, float] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Answer:
 
     @cached_property
     def content_type(self) -> str:
-        return str(self.headers.get("content-type", "")).partition(";")[0].strip().lower()
+        return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()
 
     @property
     def is_redirect(self) -> bool:
@@ -58,7 +58,7 @@ class Answer:
     @cached_property
     def charset(self) -> str | None:
         """The charset that the Content-Type header declares."""
-        found = _CHARSET.search(self.headers.get("content-type", ""))
+        found = _CHARSET.search(self.headers.get("content-type") or "")
         return found[1].lower() if found else None
 
     @property
@@ -87,7 +87,7 @@ class Answer:
             return "a body"
         if self.is_redirect:
             return f"a {self.status} that leads to {self.headers['location']}"
-        if self.content_type in HTML and (seen := visible(Page(self.content, str(self.url), self.charset))):
+        if self.content_type in HTML and (seen := visible(Page(self.content, self.url.text, self.charset))):
             return seen
         return f"the body: {self.content.decode(self._codec or 'utf-8', 'replace').strip()}"
 
@@ -97,7 +97,7 @@ class Answer:
         from probes.pages.page import Page
         from probes.pages.visible import complaints
 
-        return complaints(Page(self.content, str(self.url), self.charset)) if self.is_page else []
+        return complaints(Page(self.content, self.url.text, self.charset)) if self.is_page else []
 
     @cached_property
     def document(self) -> Any:
@@ -108,4 +108,4 @@ class Answer:
     def page(self) -> "Page":
         from probes.pages.page import Page
 
-        return Page(self.content, str(self.url), self.charset)
+        return Page(self.content, self.url.text, self.charset)

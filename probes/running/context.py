@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import httpx
-
 from probes.files.secrets import Environment
 from probes.files.settings import Mutates
 from probes.http import ProxyTransport, SystemResolver, TlsOptions, Transport, context_for, parse_proxy
@@ -32,14 +30,13 @@ def utc_now() -> datetime:
 class RunContext:
     """Made once per event loop; `aclose` at its end. `state` is the workspace's `.shopwatch`.
 
-    `transport_for` gives each run its own transport. `environment` knows the secrets that the files brought in.
+    `environment` knows the secrets that the files brought in.
     """
 
     state: Path
     environment: Environment = field(default_factory=lambda: Environment({}))
     now: Callable[[], datetime] = utc_now
     resolver: Resolver = field(default_factory=SystemResolver)
-    transport_for: Callable[[Journey], httpx.AsyncBaseTransport] | None = None
     accounts: AccountPool = field(init=False)
     ledger: Ledger = field(init=False)
     claims: Claims = field(init=False)
@@ -61,9 +58,7 @@ class RunContext:
         self.environment = environment
         self.run_key = str(environment.resolve(RUN_KEY))
 
-    def transport(self, journey: Journey) -> httpx.AsyncBaseTransport:
-        if self.transport_for is not None:
-            return self.transport_for(journey)
+    def transport(self, journey: Journey) -> Transport:
         if journey.proxy is not None:
             proxy = parse_proxy(journey.proxy)
             return ProxyTransport(proxy, resolver=self.resolver, ssl_context_for=partial(_context, journey))

@@ -13,6 +13,8 @@ import httpx
 
 from probes.files.masking import forms
 from probes.files.secrets import looks_secret
+from probes.http.headers import Headers
+from probes.http.request import Request
 from probes.language.saving import Save
 
 SEEN_LIMIT = 2048  # bytes of UTF-8
@@ -141,11 +143,12 @@ def _in_a_url(secret: str) -> Iterator[str]:
                 yield spelled
 
 
-def secrets_of(request: httpx.Request) -> Iterator[str]:
+def secrets_of(request: Request) -> Iterator[str]:
     """Values in a request that nobody named a secret, but that stand where secrets do: a form's hidden CSRF token."""
-    pairs = [(name, value) for name, value in request.headers.items() if name not in ("cookie", "x-shopwatch-run")]
+    headers = Headers(request.headers)
+    pairs = [(name, value) for name, value in headers.items() if name not in ("cookie", "x-shopwatch-run")]
     pairs += request.url.params.multi_items() if request.url.query else []
-    kind = request.headers.get("content-type", "")
+    kind = headers.get("content-type") or ""
     if kind.startswith("application/x-www-form-urlencoded"):
         pairs += parse_qsl(request.content[:_BODY_LIMIT].decode("utf-8", "replace"))
     elif kind.startswith("application/json"):

@@ -6,6 +6,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
@@ -13,6 +14,7 @@ from uuid import uuid4
 import httpx
 
 from probes.files.settings import Mutates
+from probes.http.url import Url
 from probes.language.journey import Account, Journey
 from probes.language.kinds import Step
 from probes.language.sandbox import for_templates
@@ -36,7 +38,7 @@ from probes.running.evidence import (
 )
 from probes.running.failure import Failed
 from probes.running.ledger import Entry
-from probes.running.session import Outgoing, Session, host_of, parse_host, parse_url
+from probes.running.session import Outgoing, Session, parse_host, parse_url
 from probes.waiting import retry_after
 
 _NOT_NOW = (429, 503)
@@ -89,14 +91,14 @@ class Run:
         as much as a step, so it is made only where one of them may be in the URL."""
         if self.session.request is None:
             return None
-        url = str(self.session.request.url)
+        url = self.session.request.url.text
         fresh = [value for value, name in self.secrets.items() if not name]
         fresh += [value for _, value in self.session.secrets()]
         if "?" in url or any(core(value) in url for value in fresh if value):
             return self.masker()(url)
         return self._lasting_masker()(url)
 
-    def url(self, text: str) -> httpx.URL:
+    def url(self, text: str) -> Url:
         """Absolute, or relative to the journey's `base` as a link on a page there would be."""
         try:
             if self.journey.base is not None and not _ABSOLUTE.match(text):
@@ -169,22 +171,23 @@ class Run:
         request = self.session.request
         if request is None:
             return shell_command(self.command, masker) if self.command else None
-        headers = [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in request.headers.raw]
+        headers = [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in request.headers]
         options = [] if self.journey.proxy is None else ["--proxy", self.journey.proxy]
         if self.journey.tls is not None:
             tls = tls_options(self.journey.tls, self.journey.file.parent)
             for option, path in (("--cacert", tls.ca), ("--cert", tls.cert), ("--key", tls.key)):
                 options += [option, str(path)] if path is not None else []
             options += [] if tls.verify else ["--insecure"]
-        return curl_command(request.method, str(request.url), headers, request.content, masker, options=options)
+        return curl_command(request.method, request.url.text, headers, request.content, masker, options=options)
 
 
-def join(base: str, text: str) -> httpx.URL:
+@lru_cache(maxsize=4096)
+def join(base: str, text: str) -> Url:
     """`/x` from the root of the host, `x` and `?x` below `base`. Raises ValueError."""
     text = text.strip()
     root = parse_url(base if base.endswith("/") else base + "/")
     if text.startswith("/") and not text.startswith("//"):
-        return parse_url(f"{root.scheme}://{root.netloc.decode('ascii')}{text}")
+        return parse_url(f"{root.scheme}://{root.authority.decode('ascii')}{text}")
     try:
         return parse_url(str(root.join(text)))
     except httpx.InvalidURL as error:
@@ -210,7 +213,7 @@ def new_session(journey: Journey, context: RunContext, run_id: str, account: Acc
         hosts = [parse_host(host) for host in journey.hosts]
     except ValueError as error:
         raise Failed(Reason.CONFIG, "a base and hosts that can be talked to", str(error)) from None
-    session = Session(context.transport(journey), None if base is None else host_of(base), hosts, own_headers)
+    session = Session(context.transport(journey), None if base is None else base.at, hosts, own_headers)
     if isinstance(cookies, Mapping) and base is not None:
         session.set_cookies(base, {str(name): to_text(value) for name, value in cookies.items()})
     return session

@@ -6,13 +6,12 @@ import ssl
 from probes.http import Exchange, TransportError
 from probes.http.channel import Channel
 from probes.http.dial import dial
-from probes.http.pool import Origin
+from probes.http.url import Host, Origin
 from probes.language.checks import split_address
 from probes.language.templates import Template
 from probes.result import Reason
 from probes.running.failure import Failed
 from probes.running.run import Run
-from probes.running.session import Host
 
 
 def address(template: Template, run: Run) -> tuple[str, int]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import httpx
-
 from probes.errors import ProbesError
+from probes.http.headers import Headers
+from probes.http.url import Url
 from probes.language.templates import TemplateFailed
 from probes.pages.forms import Submission
 from probes.result import Reason
@@ -44,12 +44,12 @@ def frame(data: bytes) -> bytes:
 
 
 def pack_answer(answer: Answer) -> tuple[Any, ...]:
-    return answer.status, str(answer.url), answer.headers.raw, answer.content, dict(answer.cookies)
+    return answer.status, answer.url.text, answer.headers.raw, answer.content, dict(answer.cookies)
 
 
 def unpack_answer(packed: tuple[Any, ...]) -> Answer:
     status, url, headers, content, cookies = packed
-    return Answer(status, httpx.URL(url), httpx.Headers(headers), content, cookies)
+    return Answer(status, Url(url), Headers(headers), content, cookies)
 
 
 def pack_error(error: ProbesError) -> tuple[Any, ...]:

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
-
+from probes.http.url import Url
 from probes.language.kinds import Step
 from probes.language.templates import Tree
 from probes.language.values import dump_json, to_text
@@ -52,7 +51,8 @@ def pairs(fields: Mapping[str, Tree], run: Run) -> Iterator[tuple[str, str]]:
                 yield name, to_text(item)
 
 
-def with_query(url: httpx.URL, query: str) -> httpx.URL:
+def with_query(url: Url, query: str) -> Url:
     """`query` (encoded) after what the URL has already."""
     given = url.query
-    return url.copy_with(query=given + b"&" + query.encode() if given and query else given or query.encode() or None)
+    whole = given + b"&" + query.encode() if given and query else given or query.encode()
+    return Url(url.copy_with(query=whole or None))

@@ -5,6 +5,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import httpx
 
+from probes.http.url import Url
 from probes.language.kinds import Step
 from probes.language.values import describe, parse_json, to_number
 from probes.result import Reason
@@ -31,7 +32,7 @@ async def perform(step: Step, run: Run, deadline: float) -> Measured:
     return Measured(read(answer))
 
 
-def _query_url(address: str, query: str) -> tuple[httpx.URL, list[tuple[str, str]]]:
+def _query_url(address: str, query: str) -> tuple[Url, list[tuple[str, str]]]:
     """Where to ask, and the header for a name and a password in the address. Raises ValueError."""
     parts = urlsplit(address.strip())
     path = parts.path.rstrip("/") + "/api/v1/query"

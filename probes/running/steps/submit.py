@@ -1,7 +1,6 @@
 """`submit`: the form on the page last read, filled in and sent as a browser would."""
 
-import httpx
-
+from probes.http.url import Url
 from probes.language.kinds import Step
 from probes.pages.forms import Submission
 from probes.result import Reason
@@ -9,7 +8,7 @@ from probes.running.answer import Answer
 from probes.running.failure import Failed
 from probes.running.reading.looking import fill
 from probes.running.run import Run
-from probes.running.session import Outgoing, host_of, parse_url
+from probes.running.session import Outgoing, parse_url
 
 
 async def perform(step: Step, run: Run, deadline: float) -> Answer:
@@ -32,13 +31,13 @@ async def perform(step: Step, run: Run, deadline: float) -> Answer:
     return await run.send(step, outgoing, deadline)
 
 
-def _browser_headers(submission: Submission, page: httpx.URL, target: httpx.URL) -> list[tuple[str, str]]:
+def _browser_headers(submission: Submission, page: Url, target: Url) -> list[tuple[str, str]]:
     """Origin of what changes something, and Referer by the browsers' default: the whole address only within a site,
     and none at all from https to http."""
-    origin = f"{page.scheme}://{page.netloc.decode('ascii')}"
+    origin = f"{page.scheme}://{page.authority.decode('ascii')}"
     headers = [("Origin", origin)] if submission.method != "GET" else []
-    if page.scheme == target.scheme and host_of(page) == host_of(target):
-        headers.append(("Referer", str(page)))
+    if page.scheme == target.scheme and page.at == target.at:
+        headers.append(("Referer", page.text))
     elif not (page.scheme == "https" and target.scheme == "http"):
         headers.append(("Referer", f"{origin}/"))
     return headers
