@@ -44,15 +44,20 @@ def head(request: Request) -> bytes:
     method, target = request.method.encode("ascii", "replace"), request.url.target
     if not _TOKEN(method) or _BREAKS_TARGET(target):
         raise TransportError(Reason.CONFIG, f"not a request that can be sent: {request.method} {target!r}")
-    lines = [b"%b %b HTTP/1.1\r\n" % (method, target)]
-    for name, value in request.headers:
+    names, values = [name for name, _ in request.headers], [value for _, value in request.headers]
+    if not all(names) or not _TOKEN(b"".join(names)) or _BREAKS_LINE(b"".join(values)):
+        _check_each(request.headers)
+    lines = b"".join([b"%b: %b\r\n" % pair for pair in request.headers])
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines)
+
+
+def _check_each(headers: Pairs) -> None:
+    """Raises TransportError (config) for the first that cannot be sent."""
+    for name, value in headers:
         if not _TOKEN(name):
             raise TransportError(Reason.CONFIG, f"not the name of a header: {name!r}")
         if _BREAKS_LINE(value):
             raise TransportError(Reason.CONFIG, f"a header's value cannot hold a line break or NUL: {name.decode()}")
-        lines.append(b"%b: %b\r\n" % (name, value))
-    lines.append(b"\r\n")
-    return b"".join(lines)
 
 
 async def pieces(request: Request) -> AsyncIterator[bytes]:

@@ -13,6 +13,7 @@ MAX_DEPTH = 500  # of a JSON document; deeper ones are made to break what reads 
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.A)
 _WRITTEN = re.compile(r"(?<![\d.,])(\d(?:[\d.,' ]*\d)?)", re.A)
+_in_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes a new encoder each time
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138; Unix time in ms passed it in 1973
 
 
@@ -191,7 +192,7 @@ def _pieces(value: Any) -> Iterator[str]:
 def _members(value: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
     comma = ""
     for key, item in value.items():
-        yield f"{comma}{json.dumps(str(key), ensure_ascii=False)}: ", item
+        yield f"{comma}{_in_json(str(key))}: ", item
         comma = ", "
 
 
@@ -206,7 +207,7 @@ def _json_scalar(value: Any) -> str:
     if isinstance(value, Decimal | float):
         return to_text(value)
     if value is None or isinstance(value, str | int):
-        return json.dumps(value, ensure_ascii=False)
+        return _in_json(value)
     if isinstance(value, datetime):
         return json.dumps(value.isoformat())
     raise ValueError(f"JSON has no word for a {type(value).__name__}")
@@ -232,7 +233,7 @@ def describe(value: Any, limit: int = 500) -> str:
     if value is MISSING:
         return "nothing"
     if isinstance(value, str):
-        text = json.dumps(value[: limit + 1], ensure_ascii=False)
+        text = _in_json(value[: limit + 1])
     else:
         text = "null" if value is None else _beginning(value, limit)
     return text if len(text) <= limit else text[:limit] + " …"

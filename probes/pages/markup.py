@@ -62,8 +62,11 @@ def check_page(html: str) -> None:
 
 def _check_attributes(html: str) -> None:
     """Each attribute of a tag is compared with those before it: what counts is the sum of the squares."""
+    pieces = html.split(">")
+    if max(map(len, pieces)) <= _SOME_ATTRIBUTES:
+        return
     pairs = 0
-    for piece in html.split(">"):
+    for piece in pieces:
         if len(piece) > _SOME_ATTRIBUTES and (start := _START.search(piece)):
             pairs += sum(1 for _ in islice(_ATTRIBUTE.finditer(piece, start.end()), MAX_ATTRIBUTES + 1)) ** 2
             if pairs > MAX_ATTRIBUTES**2:

@@ -37,9 +37,8 @@ class Answer:
     phases: dict[str, float] = field(default_factory=dict)
     unshown: bool = False  # it is not to be read here, not even to show it
 
-    @cached_property
-    def content_type(self) -> str:
-        return (self.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    def __post_init__(self) -> None:
+        self.content_type = (self.headers.get("content-type") or "").partition(";")[0].strip().lower()
 
     @property
     def is_redirect(self) -> bool:

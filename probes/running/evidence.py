@@ -47,10 +47,18 @@ def sounds_secret(*names: str | None, token: object = None) -> bool:
 
 def hides(name: str, save: Save, value: object = None) -> bool:
     """Whether what is saved so opens doors, by its name or by where it comes from; `value`: if it is known."""
-    places = (save.json_, save.html, save.header, save.regex)
-    return save.kind == "cookie" or sounds_secret(name, *places, token=value)
+    if save.cookie is not None or _named_secret(name, save.json_, save.html, save.header, save.regex):
+        return True
+    return sounds_secret(token=value)
 
 
+@lru_cache(maxsize=4096)
+def _named_secret(*names: str | None) -> bool:
+    """`sounds_secret` of names that a journey's file has, the same in every run."""
+    return sounds_secret(*names)
+
+
+@lru_cache(maxsize=1024)
 def core(secret: str) -> str:
     """The longest piece of a secret that no URL, page or JSON spells differently."""
     return max(_PLAIN.findall(secret), key=len, default=secret)

@@ -6,6 +6,7 @@ import math
 
 from probes.duration import format_duration
 from probes.errors import ProbesError
+from probes.files.settings import MUTATES
 from probes.http import TransportError
 from probes.language.journey import Journey
 from probes.language.kinds import Step as StepModel
@@ -74,7 +75,7 @@ async def _perform(model: StepModel, run: Run, step: Step, deadline: float) -> N
 
 def _is_held_back(model: StepModel, run: Run) -> bool:
     """What goes deeper than the run may is not sent; nor can anybody tell what the steps after it would find."""
-    if run.limit is None or not deeper(level := level_of(model, run.journey), run.limit):
+    if run.limit in (None, MUTATES[-1]) or not deeper(level := level_of(model, run.journey), run.limit):
         return False
     run.held_back = HeldBack(model.name, level, run.limit)
     return True
@@ -111,11 +112,11 @@ def shown_time(seconds: float) -> str:
 
 
 def _judge_time(model: StepModel, step: Step, seconds: float) -> None:
-    took = shown_time(seconds)
     for expect in (model.expect, model.until):
         slower = expect.slower_than if expect is not None else None
         if slower is None:
             continue
+        took = shown_time(seconds)
         if slower.down is not None and seconds > slower.down:
             raise Failed(Reason.LATENCY, f"at most {format_duration(slower.down)}", took, step.status)
         if slower.degraded is not None and seconds > slower.degraded:
