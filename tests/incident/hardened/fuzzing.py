@@ -63,6 +63,7 @@ def _one(app: InProcess, operation: Any, mode: GenerationMode, examples: int) ->
 
 def _sent(app: InProcess, case: Case[Any], who: str) -> httpx.Response | None:
     """None for what no client could send."""
+    _meet(case)
     headers = {"Authorization": f"Bearer {app.tokens[who]}"} if who != "nobody" else {}
     keys = case.as_transport_kwargs(base_url=HOST, headers=headers)
     names = ("method", "url", "headers", "params", "data", "json", "files")
@@ -73,6 +74,13 @@ def _sent(app: InProcess, case: Case[Any], who: str) -> httpx.Response | None:
         return None
     client = "203.0.113.9" if who == "nobody" else "127.0.0.1"
     return app.request(str(made.method), str(made.url), client=client, headers=given, content=made.body)
+
+
+def _meet(case: Case[Any]) -> None:
+    """Made-up numbers are seldom those of incidents that there are; three of four become one of them."""
+    number = (case.path_parameters or {}).get("number")
+    if isinstance(number, int) and number % 4:
+        case.path_parameters = {**case.path_parameters, "number": 1 + number % 2}
 
 
 def _bytes(value: str | bytes) -> bytes:
