@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 import structlog
 
@@ -24,11 +24,6 @@ from probes.errors import ProbesError
 from probes.files.workspace import Workspace, load_workspace
 from probes.language.journey import Journey
 from probes.terminal import NOT_WELL, USAGE
-
-if TYPE_CHECKING:
-    from probes.prober.report import Reporter
-    from probes.prober.rounds import Rounds
-    from probes.prober.tidying import Tidying
 
 log = structlog.get_logger("prober")
 
@@ -89,74 +84,20 @@ async def _serve(
     control: int | None,
     reload_early: threading.Event,
 ) -> None:
-    from probes.prober.doubts import Doubts
-    from probes.prober.heartbeat import Heartbeat
-    from probes.prober.on_demand import OnDemand
-    from probes.prober.reload import Masks, Reloading, token_of
-    from probes.prober.report import Reporter
-    from probes.prober.rounds import GOODBYE, Rounds
-    from probes.prober.tidying import Tidying
-    from probes.result import Result
-    from probes.running.context import RunContext
-    from probes.running.runner import run_journey
+    from probes.prober.serving import Prober
 
     stop = asyncio.Event()
     _stop_when_told(stop, supervised)
     _allow_many_connections()
-    reporter = Reporter(report_to, token_of(workspace), workspace.state / "spool" / location)
-    settings = workspace.settings()
-    context = RunContext(workspace.state, workspace.env, mutates=settings.limits.mutates, measures=settings.measures())
-    masks = Masks(workspace.env.secrets)
-    configure_log(masks)
-
-    async def run(journey: Journey) -> Result:
-        result = await run_journey(journey, reloading.context, location=location)
-        result.leftovers = tidying.counts(journey.name)
-        return result
-
-    def reloaded(workspace: Workspace) -> None:
-        reporter.use_token(token_of(workspace))
-        masks.use(workspace.env.secrets)
-        settings = workspace.settings()
-        tidying.limit, reloading.context.mutates = settings.limits.max_leftovers, settings.limits.mutates
-        reloading.context.measures = settings.measures()
-        doubts.references = settings.prober.reference
-
-    doubts, state = Doubts(location, settings.prober.reference), _folder(workspace, location) / "state.json"
-    rounds = Rounds(journeys, run, reporter, state, location=location, doubts=doubts)
-    reloading = Reloading(workspace, rounds, context, reloaded)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.ask)
+    prober = Prober(workspace, journeys, report_to, location, folder_of(workspace, location) / "state.json")
+    configure_log(prober.masks)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, prober.reloading.ask)
     if reload_early.is_set():
-        reloading.ask()
-    tidying = Tidying(
-        lambda: reloading.context,
-        lambda: rounds.journeys,
-        settings.limits.max_leftovers,
-        rounds.say,
-        location=location,
-    )
-    heartbeat = Heartbeat(reporter, location, lambda: _vitals(rounds, tidying, reporter))
-    parts = (reloading.serve(watch=not supervised), tidying.serve(), heartbeat.run())
-    helpers = [asyncio.create_task(part) for part in parts]
+        prober.reloading.ask()
     if not journeys:
         log.warning("there are no journeys in this workspace's probes/ folder")
-    if control is not None:
-        helpers.append(asyncio.create_task(OnDemand(lambda: rounds.journeys, run).serve(socket.socket(fileno=control))))
-    spare_the_collector()
-    try:
-        await rounds.serve(stop)
-    finally:
-        for helper in helpers:
-            helper.cancel()
-        await asyncio.wait(helpers, timeout=GOODBYE)  # what is under way then, the ledger knows
-        await context.aclose()
-
-
-def _vitals(rounds: "Rounds", tidying: "Tidying", reporter: "Reporter") -> dict[str, Any]:
-    """What a heartbeat says."""
-    left = sum(sum((tidying.counts(name) or {}).values()) for name in rounds.journeys)
-    numbers = {"journeys": len(rounds.journeys), "leftovers": left, "waiting": reporter.waiting}
-    return {**numbers, "troubles": rounds.doubts.troubles}
+    on_demand = None if control is None else socket.socket(fileno=control)
+    await prober.serve(stop, watch=not supervised, on_demand=on_demand, ready=spare_the_collector)
 
 
 def spare_the_collector() -> None:
@@ -188,7 +129,7 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _folder(workspace: Workspace, location: str) -> Path:
+def folder_of(workspace: Workspace, location: str) -> Path:
     folder = workspace.state / "prober" / location
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
@@ -196,7 +137,7 @@ def _folder(workspace: Workspace, location: str) -> Path:
 
 def _sole(workspace: Workspace, location: str) -> IO[str]:
     """Holds the lock of this workspace and location until closed. Raises CannotStart while another prober has it."""
-    path = _folder(workspace, location) / "lock"
+    path = folder_of(workspace, location) / "lock"
     file = path.open("a")
     deadline = time.monotonic() + 3.0  # one that was just told to end may still be ending
     while True:
