@@ -113,6 +113,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Open, with its tables."""
+    made = Database(database_url)
+    made.open()
+    yield made
+    made.close()
+
+
+@pytest.fixture
 async def desk(database_url: str, settings: Settings, clock: Clock) -> AsyncIterator[Desk]:
     made = Desk(database_url, settings, clock, lambda labels: [f"{labels['service']}-failure"])
     await made.start()

@@ -1,7 +1,7 @@
 """Alerts that come while others are being written go to disk together, and none suffers for another."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 import pytest
@@ -17,14 +17,6 @@ from tests.incident.conftest import START, firing
 
 pytestmark = pytest.mark.anyio
 T = TypeVar("T")
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    made = Database(database_url)
-    made.open()
-    yield made
-    made.close()
 
 
 def heard(service: str) -> StoredAlert:

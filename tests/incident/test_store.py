@@ -2,7 +2,7 @@ import asyncio
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -21,14 +21,6 @@ from incident.store.tables import channel_refs, metadata
 from tests.incident.conftest import ONLY_SQLITE, RESPONDER, START, Clock, firing
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    made = Database(database_url)
-    made.open()
-    yield made
-    made.close()
 
 
 async def test_the_migrations_make_the_tables_that_the_program_uses(database: Database) -> None:

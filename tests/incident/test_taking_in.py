@@ -1,6 +1,5 @@
 """What is stored of alerts that come again is what merging them one after the other says, on every database."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -13,14 +12,6 @@ from probes.alert import Alert
 from tests.incident.conftest import START
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    made = Database(database_url)
-    made.open()
-    yield made
-    made.close()
 
 
 def heard(name: str, start: int, end: int, at: int, summary: str = "", timeout: bool = False) -> StoredAlert:
