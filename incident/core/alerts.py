@@ -63,6 +63,12 @@ class StoredAlert:
         return readable(self.labels.get("service", "")) or self.of_service or UNASSIGNED
 
     @_once
+    def matched(self) -> Mapping[str, str]:
+        """What matchers of silences and inhibit rules see: its labels, and the service that its source stands for."""
+        named = self.of_service is None or "service" in self.labels
+        return self.labels if named else {**self.labels, "service": self.of_service or ""}
+
+    @_once
     def severity(self) -> str:
         return self.of_severity or severity_of(self.labels)
 

@@ -22,7 +22,7 @@ def tell(connection: Connection, silence: Silence, what: str, *, actor: Actor, n
     numbers = {
         alert.incident
         for alert in (alert_store.firing(connection) if open_now else ())
-        if alert.incident in open_now and silence.covers(alert.labels)
+        if alert.incident in open_now and silence.covers(alert.matched)
     }
     concerned = [open_now[number] for number in sorted(number for number in numbers if number is not None)]
     draft = Draft(concerned, 0, now)

@@ -132,7 +132,7 @@ class Alertmanager:
         def choose() -> list[Chosen]:
             chosen = []
             for alert in alerts:
-                if not _shown(alert, shown) or not all_match(matchers, alert.labels):
+                if not _shown(alert, shown) or not all_match(matchers, alert.matched):
                     continue
                 receivers = self.receivers.of(alert).channels
                 asked = receivers if named is None else tuple(name for name in receivers if named.fullmatch(name))

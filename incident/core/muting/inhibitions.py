@@ -35,8 +35,8 @@ class _Known:
         return tuple(labels.get(name, "") for name in self.rule.equal)
 
     def take(self, alert: StoredAlert) -> Iterable[str]:
-        source, target = all_match(self.rule.source, alert.labels), all_match(self.rule.target, alert.labels)
-        key = self.key(alert.labels)
+        source, target = all_match(self.rule.source, alert.matched), all_match(self.rule.target, alert.matched)
+        key = self.key(alert.matched)
         if source:
             _put(self.sources, key, alert.fingerprint, target, alert.state == FIRING)
         if target:
@@ -48,12 +48,12 @@ class _Known:
 
     def inhibitor(self, alert: StoredAlert) -> str | None:
         """One alert that inhibits this one. What is on both sides is not inhibited by what is on both sides too."""
-        if not all_match(self.rule.target, alert.labels):
+        if not all_match(self.rule.target, alert.matched):
             return None
-        sources = self.sources.get(self.key(alert.labels))
+        sources = self.sources.get(self.key(alert.matched))
         if not sources:
             return None
-        both = all_match(self.rule.source, alert.labels)
+        both = all_match(self.rule.source, alert.matched)
         return next((fingerprint for fingerprint, two_sided in sources.items() if not (both and two_sided)), None)
 
 

@@ -65,8 +65,8 @@ class Silences(Alone):
             self._arrange(now)
         candidates = list(self._rest)
         for name, by_value in self._keyed.items():
-            candidates.extend(by_value.get(alert.labels.get(name, ""), ()))
-        found = [silence.id for silence in candidates if silence.covers(alert.labels)]
+            candidates.extend(by_value.get(alert.matched.get(name, ""), ()))
+        found = [silence.id for silence in candidates if silence.covers(alert.matched)]
         return Mute(silenced_by=tuple(sorted(found))) if found else None
 
     def edge(self, now: datetime) -> datetime | None:

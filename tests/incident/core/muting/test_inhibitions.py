@@ -87,3 +87,11 @@ def test_what_is_heard_step_by_step_is_what_is_there_in_the_end(steps: list[tupl
         assert {key for key in now if key in said and now[key] != said[key]} <= concerned
         assert now == {key: bool(inhibitors(stage, replace(each))) for key, each in firing.items()}
         said = now
+
+
+def test_an_alert_that_names_no_service_is_quieted_as_one_of_its_source_s() -> None:
+    cause = alert(severity="critical", service="payment")
+    stage = Inhibitions([RULE])
+    stage.start([cause])
+    assert inhibitors(stage, replace(alert(severity="warning"), of_service="payment")) == (cause.fingerprint,)
+    assert not inhibitors(stage, replace(alert(severity="warning", service="login"), of_service="payment"))
