@@ -85,7 +85,7 @@ def perform(action: str, incident: Incident | None, draft: Draft, *, actor: Acto
         raise Refused(f"{action} needs the number of an incident")
     actor.must_be(known.needs, action)
     _only(args, (*known.keys, "expect_seq"), action)
-    _unchanged(incident, args)
+    must_be_unchanged(incident, args)
     if not incident.open and not known.closed:
         raise Refused(f"#{incident.number} is resolved: reopen it first")
     known.run(Act(draft, incident.number, actor, args, policy))
@@ -98,7 +98,8 @@ def _only(args: Args, keys: tuple[str, ...], action: str) -> None:
         raise Refused(f"{action} knows no {readable(unknown[0])!r}: it takes {', '.join(keys)}")
 
 
-def _unchanged(incident: Incident, args: Args) -> None:
+def must_be_unchanged(incident: Incident, args: Args) -> None:
+    """Raises Conflict where something happened after the event that `expect_seq` names."""
     expected = args.get("expect_seq")
     if expected is not None and expected != incident.seq:
         raise Conflict(f"#{incident.number} has changed meanwhile: it is at event {incident.seq}, not {expected}", True)

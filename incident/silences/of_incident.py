@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from incident.core.acting import Args, said
+from incident.core.actions import must_be_unchanged
 from incident.core.actor import Actor, Role
 from incident.core.alerts import StoredAlert
 from incident.errors import Refused
@@ -21,13 +22,14 @@ LONGEST = timedelta(days=30)
 async def silence(desk: "Desk", number: int, actor: Actor, args: Args) -> str:
     """Silences the alerts of this incident, and those like them, for `for` seconds; `text` says why. Returns its id.
 
-    Raises NotFound, NotAllowed, or Refused, also where its alerts have nothing in common.
+    Raises NotFound, NotAllowed, Conflict, or Refused, also where its alerts have nothing in common.
     """
     actor.must_be(Role.RESPONDER, "silence alerts")
     lasts = args.get("for")
     if not isinstance(lasts, int | float) or isinstance(lasts, bool) or not 0 < lasts <= LONGEST.total_seconds():
         raise Refused("a silence lasts up to 30 days: say for how long, such as 2h")
     incident = await desk.incident(number)
+    must_be_unchanged(incident, args)
     alerts = await desk.database.read(lambda connection: alert_store.by_fingerprint(connection, incident.alerts))
     if not alerts:
         raise Refused(f"#{number} has no alerts to silence")

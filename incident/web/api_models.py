@@ -134,6 +134,7 @@ ACTION_ARGS: dict[str, type[Args]] = {
     "task_done": TaskDone,
     "cause": Cause,
     "review": Review,
+    "silence": Silence,
     "redact": Redact,
 }
 

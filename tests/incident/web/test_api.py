@@ -62,8 +62,8 @@ async def test_an_incident_lives_its_life_over_the_api(connect: Connect, tokens:
 async def test_every_action_has_its_arguments_here() -> None:
     from incident.core.actions import ACTIONS
 
-    assert set(ACTION_ARGS) == set(ACTIONS) - {"attach"}  # which has a route of its own, for its content
-    for name in ACTION_ARGS:
+    assert set(ACTION_ARGS) == set(ACTIONS) - {"attach"} | {"silence"}  # attach has a route of its own, for its content
+    for name in ACTIONS.keys() & ACTION_ARGS.keys():
         action = ACTIONS[name]
         assert set(ACTION_ARGS[name].model_fields) - {"expect_seq"} == set(action.keys)
 
@@ -171,6 +171,21 @@ async def test_who_has_not_seen_the_latest_is_told(connect: Connect, tokens: dic
     await client.post("/api/v1/incidents/1/note", json={"text": "news"})
     response = await client.post("/api/v1/incidents/1/resolve", json={"expect_seq": 1})
     assert response.status_code == 409
+
+
+async def test_what_an_incidents_alerts_have_in_common_is_silenced_over_the_api(
+    connect: Connect, tokens: dict[str, str], desk: Desk, clock: Clock
+) -> None:
+    await desk.intake([firing("payment")], "test")
+    await desk.cycle(clock())
+    path = "/api/v1/incidents/1/silence"
+    assert (await connect(tokens["viewer"]).post(path, json={"for": 60})).status_code == 403
+    client = connect(tokens["responder"])
+    assert (await client.post(path, json={"for": 60, "expect_seq": 1})).status_code == 409
+    silenced = await client.post(path, json={"for": 60, "text": "at work on it"})
+    assert (silenced.status_code, silenced.json()["number"]) == (200, 1)
+    [made] = (await client.get("/api/v2/silences")).json()
+    assert (made["comment"], made["createdBy"]) == ("at work on it", "a-responder")
 
 
 async def test_results_are_shown_with_their_journey_and_counted(connect: Connect, tokens: dict[str, str]) -> None:
