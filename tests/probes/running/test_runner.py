@@ -4,7 +4,6 @@ import asyncio
 import hmac
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -338,91 +337,6 @@ async def test_a_template_in_vars_that_fails_is_config_too(shop: Shop, context: 
     assert step.reason is Reason.CONFIG
 
 
-# Waiting
-
-
-async def test_until_asks_again_until_it_holds(shop: Shop, context: RunContext) -> None:
-    answers = iter([Reply("down", 500), as_json({"state": "New"}), Reply("not json"), as_json({"state": "Shipped"})])
-    shop.pages["/"] = lambda _: next(answers)
-    until = {"json": {"$.state": "Shipped"}}
-    result = await run(shop, context, {"get": "/", "until": until, "within": "2s", "poll": "10ms"})
-    assert (result.outcome, result.steps[0].attempts) == (Outcome.UP, 4)
-    assert "connect" not in result.steps[0].phases  # they are those of the last attempt, on the connection of the first
-
-
-async def test_until_polls_through_transport_errors(shop: Shop, context: RunContext) -> None:
-    answers: Iterator[Reply | None] = iter([None, Reply("ready")])  # None hangs up
-    shop.pages["/"] = lambda _: next(answers)
-    step = {"get": "/", "until": {"body": {"contains": "ready"}}, "within": "2s", "poll": "10ms"}
-    assert (await run(shop, context, step)).outcome is Outcome.UP
-
-
-async def test_an_until_that_never_holds_is_freshness(shop: Shop, context: RunContext) -> None:
-    shop.pages["/"] = lambda _: as_json({"state": "New"})
-    until = {"json": {"$.state": {"in": ["Shipped", "Delivered"]}}}
-    step = await failing(shop, context, {"get": "/", "until": until, "within": "100ms", "poll": "30ms"})
-    assert step.reason is Reason.FRESHNESS
-    assert "within 100ms" in (step.expected or "")
-    assert '"New"' in (step.seen or "")
-    assert 2 <= step.attempts <= 4
-
-
-async def test_an_until_whose_target_hangs_is_freshness_in_time(shop: Shop, context: RunContext) -> None:
-    shop.pages["/"] = lambda _: asyncio.sleep(60)
-    result = await run(shop, context, {"get": "/", "until": {"status": 200}, "within": "150ms", "poll": "20ms"})
-    assert result.steps[0].reason is Reason.FRESHNESS
-    assert result.duration_s < 1
-
-
-async def test_an_attempt_that_time_cuts_off_does_not_hide_what_was_seen_before(
-    shop: Shop, context: RunContext
-) -> None:
-    answers = iter([as_json({"state": "Lost"})])
-    shop.pages["/"] = lambda _: next(answers, None) or asyncio.sleep(60)
-    until = {"json": {"$.state": "Shipped"}}
-    step = await failing(shop, context, {"get": "/", "until": until, "within": "150ms", "poll": "10ms"})
-    assert step.seen == 'after 2 attempts: "Lost"'
-
-
-async def test_a_401_while_waiting_is_polled_through(shop: Shop, context: RunContext) -> None:
-    answers = iter([Reply("", 401), Reply("ok")])
-    shop.pages["/"] = lambda _: next(answers)
-    step = {"get": "/", "until": {"status": 200}, "within": "1s", "poll": "10ms"}
-    assert (await run(shop, context, step)).outcome is Outcome.UP
-
-
-async def test_until_can_wait_for_something_to_go_away(shop: Shop, context: RunContext) -> None:
-    answers = iter([Reply("still here"), Reply("gone", 404)])
-    shop.pages["/"] = lambda _: next(answers)
-    step = {"get": "/", "until": {"status": 404}, "within": "1s", "poll": "10ms"}
-    assert (await run(shop, context, step)).outcome is Outcome.UP
-
-
-async def test_the_waits_of_until_do_not_count_as_slow(shop: Shop, context: RunContext) -> None:
-    answers = iter([Reply("", 500), Reply("ok")])
-    shop.pages["/"] = lambda _: next(answers)
-    expect = {"slower_than": {"degraded": "80ms"}}
-    step = {"get": "/", "until": {"status": 200}, "within": "1s", "poll": "100ms", "expect": expect}
-    assert (await run(shop, context, step)).outcome is Outcome.UP
-
-
-# Time
-
-
-async def test_a_run_ends_at_its_timeout(shop: Shop, context: RunContext) -> None:
-    shop.pages["/"] = lambda _: asyncio.sleep(60)
-    result = await run(shop, context, {"get": "/"}, {"get": "/"}, timeout="200ms")
-    assert [step.reason for step in result.steps] == [Reason.TIMEOUT, None]
-    assert result.duration_s < 1
-
-
-async def test_a_step_may_have_less_time_than_the_run(shop: Shop, context: RunContext) -> None:
-    shop.pages["/"] = lambda _: asyncio.sleep(60)
-    result = await run(shop, context, {"get": "/", "timeout": "100ms"})
-    assert result.steps[0].reason is Reason.TIMEOUT
-    assert result.duration_s < 1
-
-
 # Bad targets
 
 
@@ -447,41 +361,6 @@ async def test_json_that_is_none_is_json(shop: Shop, context: RunContext) -> Non
     step = await failing(shop, context, {"get": "/", "expect": {"json": {"$.id": "present"}}})
     assert step.reason is Reason.JSON
     assert "Maintenance" in (step.seen or "")
-
-
-# Accounts
-
-
-async def test_a_run_waits_for_an_account_within_its_timeout(shop: Shop, context: RunContext) -> None:
-    shop.pages["/"] = lambda _: Reply("ok")
-    taken = context.accounts.try_lease(["a@x"])
-    assert taken is not None
-    accounts = [{"user": "a@x", "password": "p"}]
-    failed = await failing(shop, context, {"get": "/"}, accounts=accounts, timeout="100ms")
-    assert (failed.reason, failed.expected) == (Reason.PROBER, "a free account in time")
-    asyncio.get_running_loop().call_later(0.05, taken.release)
-    result = await run(shop, context, {"get": "/"}, accounts=accounts)
-    assert (result.outcome, result.account) == (Outcome.UP, "a@x")
-
-
-async def test_two_runs_at_once_never_share_a_shopper(shop: Shop, context: RunContext) -> None:
-    async def slow(_: Request) -> Reply:
-        await asyncio.sleep(0.05)
-        return Reply("ok")
-
-    shop.pages["/"] = slow
-    accounts = [{"user": "a@x", "password": "p"}, {"user": "b@x", "password": "p"}]
-    journey = shop.journey({"get": "/"}, accounts=accounts)
-    results = await asyncio.gather(run_journey(journey, context), run_journey(journey, context))
-    assert {result.account for result in results} == {"a@x", "b@x"}
-
-
-async def test_the_account_brings_its_headers_and_cookies(shop: Shop, context: RunContext) -> None:
-    shop.pages["/"] = lambda _: Reply("ok")
-    account = {"user": "a@x", "password": "p", "headers": {"X-Key": "k-1"}, "cookies": {"consent": "yes"}}
-    await run(shop, context, {"get": "/"}, accounts=[account])
-    assert shop.requests[0].headers["x-key"] == "k-1"
-    assert shop.requests[0].headers["cookie"] == "consent=yes"
 
 
 async def test_a_trace_is_told_of_every_exchange(shop: Shop, context: RunContext) -> None:
