@@ -45,6 +45,14 @@ async def run(shop: Shop, context: RunContext, *steps: dict[str, Any], **keys: A
     return await run_journey(shop.journey(*steps, **keys), context)
 
 
+async def test_a_request_says_how_long_its_body_is_even_where_a_post_has_none(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("ok")
+    result = await run(shop, context, {"post": "/"}, {"post": "/", "body": "tea"}, {"get": "/"})
+    assert result.outcome is Outcome.UP
+    assert [sent.headers.get("content-length") for sent in shop.requests] == ["0", "3", None]
+    assert {sent.headers["host"] for sent in shop.requests} == {shop.url.removeprefix("http://")}
+
+
 async def test_cookies_come_back_and_a_deleted_one_does_not(shop: Shop, context: RunContext) -> None:
     shop.pages["/in"] = lambda _: Reply("ok", 200, [("Set-Cookie", "sid=one; Path=/; HttpOnly")])
     shop.pages["/out"] = lambda _: Reply("ok", 200, [("Set-Cookie", "sid=; Path=/; Max-Age=0")])
