@@ -9,6 +9,7 @@ from typing import Any
 
 from incident.core.acting import Act, flag, instant_text, one_of, said
 from incident.core.alerts import readable
+from incident.core.closing import speaks_against
 from incident.core.merging import put_back, take_in
 from incident.errors import NotFound, Refused
 
@@ -38,12 +39,23 @@ def unmerge(act: Act) -> None:
     into = act.incident.merged_into
     if into is None:
         raise Refused(f"#{act.number} was not merged into another")
-    put_back(act.draft.incidents[into], act.incident, act.draft, actor=act.actor.name, via=act.actor.via)
+    taken_by = act.draft.incidents[into]
+    if taken_by.merged_into is not None:  # which has the alerts now: given back from here they would be in both
+        further = taken_by.merged_into
+        raise Refused(f"#{into} goes on in #{further} itself: unmerge #{into} first, and then #{act.number}")
+    put_back(taken_by, act.incident, act.draft, actor=act.actor.name, via=act.actor.via)
 
 
 def duplicate(act: Act) -> None:
-    """The same trouble has an incident already: this one goes on there, and says so."""
+    """The same trouble has an incident already: this one goes on there, and says so.
+
+    Where that one is resolved, this is a way to close an incident, with the same gate before it.
+    """
     of = _other(act, "of")
+    if not of.open and (against := speaks_against(act.incident, act.policy.obstacles(act.incident))):
+        raise Refused(
+            f"#{act.number} is not to be closed yet: {'; '.join(against)}. Reopen #{of.number}, for it to go on there"
+        )
     _link(act, of.number, "duplicate of")
     if of.open:
         merge(_with(act, into=of.number))

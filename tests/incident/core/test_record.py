@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,6 +73,18 @@ def test_unmerging_gives_each_its_own_again() -> None:
     assert room[2].merged_into == 1
 
 
+def test_of_three_that_went_on_in_each_other_the_last_is_parted_first_so_that_no_alert_is_in_two() -> None:
+    room = Room(opened(1, "login", "a"), opened(2, "payment", "b"), opened(3, "catalog", "c"))
+    room.do("merge", 1, into=2)
+    room.do("merge", 2, into=3)
+    with pytest.raises(Refused, match="#2 goes on in #3 itself: unmerge #2 first"):
+        room.do("unmerge", 1)
+    room.do("unmerge", 2)
+    room.do("unmerge", 1)
+    assert [dict(room[number].alerts) for number in (1, 2, 3)] == [{"a": "firing"}, {"b": "firing"}, {"c": "firing"}]
+    assert [room[number].services for number in (1, 2, 3)] == [("login",), ("payment",), ("catalog",)]
+
+
 def test_one_whose_alerts_ended_meanwhile_stands_on_its_own_as_recovered() -> None:
     room = two()
     room.do("merge", 2, into=1)
@@ -99,6 +112,16 @@ def test_one_that_is_resolved_takes_nothing_in() -> None:
     room.do("resolve", 1)
     with pytest.raises(Refused, match="#1 is resolved"):
         room.do("merge", 2, into=1)
+
+
+def test_a_duplicate_of_what_is_over_is_not_closed_while_something_speaks_against_it() -> None:
+    room = Room(
+        opened(1, "checkout"), opened(2, "payment"), policy=replace(POLICY, obstacles=lambda _: ["pay is down"])
+    )
+    room.draft.add(1, "resolved", "", {"was": "investigating"})
+    with pytest.raises(Refused, match="#2 is not to be closed yet: pay is down. Reopen #1"):
+        room.do("duplicate", 2, of=1)
+    assert (room[2].open, room[2].links) == (True, {})
 
 
 def test_a_duplicate_says_so_on_both_sides_and_goes_on_there() -> None:
