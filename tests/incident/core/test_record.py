@@ -119,7 +119,7 @@ def test_a_duplicate_of_what_is_over_is_not_closed_while_something_speaks_agains
         opened(1, "checkout"), opened(2, "payment"), policy=replace(POLICY, obstacles=lambda _: ["pay is down"])
     )
     room.draft.add(1, "resolved", "", {"was": "investigating"})
-    with pytest.raises(Refused, match="#2 is not to be closed yet: pay is down. Reopen #1"):
+    with pytest.raises(Refused, match=r"#2 is not to be closed yet: pay is down\. Reopen #1"):
         room.do("duplicate", 2, of=1)
     assert (room[2].open, room[2].links) == (True, {})
 
