@@ -26,7 +26,7 @@ ACTIONS: dict[str, Any] = {
     "sev": {"severity": "SEV2"}, "runbook": {"name": "x"}, "merge": {"into": 2}, "unmerge": {},
     "duplicate": {"of": 2}, "link": {"other": 2}, "unlink": {"other": 2}, "task": {"text": "x"},
     "review": {"text": "x"}, "task_change": {"task": "1", "text": "y"}, "task_done": {"task": "1"},
-    "cause": {"text": "x"}, "resolve": {}, "reopen": {},
+    "cause": {"text": "x"}, "resolve": {}, "reopen": {}, "silence": {"for": 60},
 }  # fmt: skip
 SILENCE = {
     "matchers": [{"name": "a", "value": "b", "isRegex": False}], "startsAt": LATER, "endsAt": "2099-01-01T00:00:00Z",
