@@ -16,10 +16,11 @@ from incident.desk import Desk
 from incident.errors import PartlyRefused, StoreFull, StoreUnavailable
 from incident.settings import Settings
 from incident.web.alert_bytes import Written
-from incident.web.alert_json import BadDocument, read_alerts, timestamp, write_alert
+from incident.web.alert_json import BadDocument, read_alerts, timestamp
 from incident.web.answers import NO_STORE, as_it_is, as_json, flag, no
+from incident.web.groups import in_groups
 from incident.web.matcher_text import read_matchers
-from incident.web.receivers import Receivers, alertmanager_yaml, grouped
+from incident.web.receivers import Receivers, alertmanager_yaml
 from incident.web.silence_routes import SilenceRoutes
 from probes.labels import BadMatcher, all_match
 from probes.regex import BadRegex, compile_strangers
@@ -95,26 +96,12 @@ class Alertmanager:
             chosen = await self._chosen(request, only_named=True)
         except (BadMatcher, BadRegex) as error:
             return JSONResponse(str(error), 400, NO_STORE)
-        groups: dict[tuple[tuple[tuple[str, str], ...], str, tuple[int, ...]], list[Chosen]] = {}
-        for alert, receivers in chosen:
-            destination = self.receivers.of(alert)
-            labels = tuple(grouped(alert.labels, destination.group_by).items())
-            for name in receivers:
-                key = (labels, name, destination.route)
-                groups.setdefault(key, []).append((alert, tuple(sorted(receivers))))
         muted_too = flag(request.query_params.get("muted", ""))
-        return as_json(
-            [
-                {
-                    "alerts": [write_alert(*one) for one in sorted(alerts, key=_by_labels)],
-                    "labels": dict(labels),
-                    "receiver": {"name": name},
-                    "routeLabels": {},
-                }
-                for (labels, name, _), alerts in sorted(groups.items())
-                if muted_too or any(alert.muted is None for alert, _ in alerts)
-            ]
-        )
+
+        def written() -> Response:
+            return as_json(in_groups(chosen, self.receivers, muted_too=muted_too))
+
+        return await asyncio.to_thread(written)  # ten thousand take a second, and nobody else is to wait for them
 
     async def _chosen(self, request: Request, *, only_named: bool = False) -> list[Chosen]:
         """Who fires and is asked for, by fingerprint, with the receivers; `only_named`: those that are asked for.
@@ -178,13 +165,6 @@ _OLD = ("status", "receivers", "alerts", "alerts/groups", "silences", "silence/{
 async def deprecated(request: Request) -> Response:
     text = "The Alertmanager v1 API was deprecated in version 0.16.0 and is removed as of version 0.27.0; use v2"
     return JSONResponse({"status": "deprecated", "error": text}, 410, NO_STORE)
-
-
-def _by_labels(one: Chosen) -> tuple[object, ...]:
-    """As alerts stand in Alertmanager's groups: by job, instance, and then their labels."""
-    labels = one[0].labels
-    first = [(name not in labels, labels.get(name, "")) for name in ("job", "instance")]
-    return (*first, len(labels), sorted(labels.items()))
 
 
 def _shown(alert: StoredAlert, shown: Mapping[str, bool]) -> bool:
