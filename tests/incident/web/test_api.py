@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from incident.desk import Desk
 from incident.errors import StoreFull
@@ -237,9 +238,11 @@ async def test_a_defect_tells_the_caller_nothing_of_our_insides(
         raise ZeroDivisionError("secret")
 
     monkeypatch.setattr(desk, "incidents", broken)
-    response = await connect(tokens["viewer"]).get("/api/v1/incidents")
+    with capture_logs() as logs:
+        response = await connect(tokens["viewer"]).get("/api/v1/incidents")
     assert response.status_code == 500
     assert "secret" not in response.text and "error" in response.json()
+    assert [str(line["exc_info"]) for line in logs if line["event"] == "defect"] == ["secret"]
 
 
 async def test_the_openapi_document_names_every_route_and_argument(connect: Connect, tokens: dict[str, str]) -> None:
