@@ -150,7 +150,13 @@ def _update(incident: Incident, event: Event) -> dict[str, Any]:
         changed["next_update_due"] = instant(event.data["next_update_due"])
     if event.data.get("public"):
         changed["said_publicly"] = changed.get("status", incident.status)
+        changed["taken_in"] = {key: _taken_up(brought) for key, brought in incident.taken_in.items()}
     return changed
+
+
+def _taken_up(brought: Mapping[str, Any]) -> dict[str, Any]:
+    """What the public is told from now on is told here, and no longer by the incident that came over."""
+    return {key: value for key, value in brought.items() if key != "said_publicly"}
 
 
 def _assigned(incident: Incident, event: Event) -> dict[str, Any]:
@@ -165,6 +171,8 @@ def _took_in(incident: Incident, event: Event) -> dict[str, Any]:
     data = event.data
     new = [service for service in data["services"] if service not in incident.services]
     brought = {"alerts": list(data["alerts"]), "services": new}
+    if data.get("said_publicly") is not None:
+        brought["said_publicly"] = data["said_publicly"]
     by_hand = event.actor != "shopwatch"  # then it is the same trouble, whatever service it shows in
     root = incident.service if by_hand else None
     known, which = sorts.learned(incident.sorts, incident.sort_of, list(data["alerts"]), data, root)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from incident.core import cadence
+from incident.core.closing import told_by_others
 from incident.core.folding import Draft
 from incident.core.model import ENDED, Incident
 from incident.core.sorts import told_again
@@ -15,6 +16,7 @@ def take_in(into: Incident, other: Incident, draft: Draft, actor: str = "shopwat
         "alerts": dict(other.alerts),
         "services": list(other.services),
         "channels": list(other.channels),  # told of `other`, they hear how it goes on
+        "said_publicly": next(iter(told_by_others(other).values()), other.said_publicly),
         **told_again(other.alerts, other.sorts, other.sort_of),
         **said,
     }

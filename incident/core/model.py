@@ -20,7 +20,7 @@ Kinds of event, and what their `data` holds (always JSON):
 | runbook         | runbooks                                                                                        |
 | paged           | channel, key: the page was delivered                                                            |
 | delivery_failed | channel, key, error: given up                                                                   |
-| took_in         | incident, alerts (fingerprint: state), services, channels: another incident came over           |
+| took_in         | incident, alerts (fingerprint: state), services, channels, said_publicly: another came over     |
 | gave_back       | incident, alerts: one that had come over stands on its own again                                |
 | merged          | into: this incident goes on in another                                                          |
 | unmerged        | from, alerts (fingerprint: state), status, next_update_due: it stands on its own again          |

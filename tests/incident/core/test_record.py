@@ -73,6 +73,25 @@ def test_unmerging_gives_each_its_own_again() -> None:
     assert room[2].merged_into == 1
 
 
+def test_what_a_merged_incident_told_the_public_holds_the_other_open_until_the_public_is_told_more() -> None:
+    room = Room(opened(1, "login"), opened(2, "payment"), opened(3, "catalog"))
+    room.do("update", 1, text="Sign-in fails for some", public=True)
+    room.do("merge", 1, into=2)
+    room.do("merge", 2, into=3)
+    with pytest.raises(Refused, match="the last public update of #2, which went on in this, says investigating"):
+        room.do("resolve", 3)
+    room.do("update", 3, text="All is well again", public=True, status="monitoring")
+    assert room.do("resolve", 3).status == "resolved"
+
+
+def test_who_takes_back_the_merge_takes_back_what_was_told_too() -> None:
+    room = two()
+    room.do("update", 2, text="Cards are declined", public=True)
+    room.do("merge", 2, into=1)
+    room.do("unmerge", 2)
+    assert room.do("resolve", 1).status == "resolved"
+
+
 def test_of_three_that_went_on_in_each_other_the_last_is_parted_first_so_that_no_alert_is_in_two() -> None:
     room = Room(opened(1, "login", "a"), opened(2, "payment", "b"), opened(3, "catalog", "c"))
     room.do("merge", 1, into=2)
