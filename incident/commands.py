@@ -106,8 +106,8 @@ def _alert_row(item: dict[str, Any]) -> tuple[str, ...]:
     seen_from = "" if location == "local" else f"from {location}"
     name = " ".join(filter(None, (labels.get("alertname"), labels.get("journey"), seen_from)))
     words = notes.get("summary") or notes.get("description") or ""
-    severity, service = labels.get("severity", ""), labels.get("service", "")
-    return (local_time(item["startsAt"]), severity, service, name, short(words), short(_held_back(item["status"])))
+    said = (labels.get("severity", ""), labels.get("service", ""), name, words, _held_back(item["status"]))
+    return (local_time(item["startsAt"]), *map(short, said))  # else one endless label makes every line as wide
 
 
 def _held_back(status: dict[str, Any]) -> str:

@@ -131,6 +131,14 @@ def test_alerts_are_listed_and_filtered(shopwatch: Run, daemon: Daemon) -> None:
     Client(daemon.url).post("/api/v2/alerts", [{"labels": labels, "endsAt": now.isoformat()}])
 
 
+def test_an_alert_with_an_endless_name_leaves_the_others_readable(shopwatch: Run, daemon: Daemon) -> None:
+    labels = {"alertname": "N" * 16_000, "service": "s" * 300, "severity": "v" * 300, "made": "endless"}
+    Client(daemon.url).call("POST", "/api/v2/alerts", [{"labels": labels}])
+    lines = shopwatch("alert", "list", "--filter", "made=endless").stdout.splitlines()
+    assert len(lines) == 2
+    assert max(map(len, lines)) < 400
+
+
 def test_in_a_storm_the_oldest_alerts_are_listed_and_that_there_are_more(
     shopwatch: Run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
