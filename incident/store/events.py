@@ -23,6 +23,14 @@ def remember(connection: Connection, source: str, key: str, labels: Mapping[str,
     return labels_of(connection, source, key) or dict(labels)
 
 
+def labels_under(connection: Connection, source: str, prefix: str) -> dict[str, dict[str, str]]:
+    """By key, the labels of all keys that begin so."""
+    query = select(event_keys.c.key, event_keys.c.labels).where(
+        event_keys.c.source == source, event_keys.c.key.startswith(prefix, autoescape=True)
+    )
+    return {row.key: dict(row.labels) for row in connection.execute(query)}
+
+
 def forget(connection: Connection, source: str, key: str) -> None:
     connection.execute(delete(event_keys).where(event_keys.c.source == source, event_keys.c.key == key))
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from incident.core.actor import Actor, Kind, Role
 from incident.desk import Desk
 from incident.errors import IncidentError, NotAllowed, PartlyRefused, StoreFull, StoreUnavailable
-from incident.intake import generic, pagerduty, webhook
+from incident.intake import generic, pagerduty, severities, webhook
 from incident.intake.payload import Unreadable, a_dict, decoded, instant, text
 from incident.intake.settings import Source
 from incident.intake.signature import BadSignature, check
@@ -55,7 +55,9 @@ class Hooks:
                 if source is not None and source.hmac is not None:
                     check(body, request.headers, source.hmac, self.clock())
                 alerts = read(decoded(body), source, self.clock())
-                if alerts:
+                if alerts and read is _generic:
+                    await severities.intake(self.desk, alerts, actor.name, self.clock())
+                elif alerts:
                     await self.desk.intake(alerts, actor.name)
             except IncidentError as error:
                 return _refused(error)

@@ -196,3 +196,33 @@ async def test_a_watchdog_pages_nobody_while_it_barks(connect: Connect, desk: De
     assert await desk.incidents() == []
     [shown] = (await connect().get("/api/v2/alerts")).json()
     assert shown["status"]["mutedBy"] == ["dead man's switch: watchdog"]
+
+
+async def firing(desk: Desk) -> list[str]:
+    return sorted(alert.labels["severity"] for alert in await desk.alerts())
+
+
+async def test_a_recovery_that_names_another_severity_ends_what_fires(
+    connect: Connect, desk: Desk, sourced: None
+) -> None:
+    client = connect(token="zabbix-token")
+
+    async def say(level: str, status: str, name: str = "http") -> None:
+        await client.post("/hooks/generic", json={"name": name, "level": level, "status": status})
+
+    await say("WARNING", "PROBLEM")
+    await say("CRITICAL", "PROBLEM")
+    await say("MINOR", "PROBLEM", "disk")
+    await say("OK", "OK")
+    assert await firing(desk) == ["MINOR"]
+    await say("WARNING", "PROBLEM")
+    assert await firing(desk) == ["MINOR", "WARNING"]
+
+
+async def test_two_severities_of_one_name_are_two_alerts_where_each_ends_by_itself(
+    connect: Connect, desk: Desk, sourced: None
+) -> None:
+    client = connect(token="zabbix-token")
+    for level, status in (("WARNING", "PROBLEM"), ("CRITICAL", "PROBLEM"), ("CRITICAL", "OK")):
+        await client.post("/hooks/generic", json={"name": "disk", "level": level, "status": status})
+    assert await firing(desk) == ["WARNING"]
