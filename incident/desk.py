@@ -86,7 +86,7 @@ class Desk:
         self.on_reload: list[Callable[[Settings], Awaitable[None]]] = []
         self._runbook_finder = runbook_finder
         self._use(settings)
-        self._gathering = Gathering(self.database.write)
+        self.gathering = Gathering(self.database.write)
         self._noticed = asyncio.Condition()
         self._hearing: asyncio.Task[None] | None = None
         self.cycling = Cycling(self.database, self.holding, self.write_retried, self.changed)
@@ -155,6 +155,11 @@ class Desk:
     ) -> int:
         return tell_of_silence(connection, silence, what, actor=actor, now=now, telling=self._telling())
 
+    @property
+    def cascades(self) -> bool:
+        """Whether one service's trouble may show in others first."""
+        return any(service.needs for service in self.settings.services.values())
+
     def was_away(self, until: datetime) -> None:
         """Nothing could be heard until then, as before a start: a silence in that time was ours."""
         self._listening_since = until
@@ -183,7 +188,7 @@ class Desk:
             except Refused as error:
                 problems.append(str(error))
         if good:
-            news = await self._gathering.store(good)
+            news = await self.gathering.store(good)
             if news:
                 await self.changed(wake=True)
         if problems:

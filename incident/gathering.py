@@ -12,13 +12,14 @@ from incident.store import alerts as alert_store
 MOST = 2048  # alerts that go together; one batch more is never split
 
 Batch = Sequence[StoredAlert]
-Write = Callable[[Callable[[Connection], bool]], Awaitable[bool]]  # a job in a transaction of its own
+Write = Callable[[Callable[[Connection], int]], Awaitable[int]]  # a job in a transaction of its own
 
 
 class Gathering:
-    """Hands batches on in the order in which they came."""
+    """Hands batches on in the order in which they came. `news` counts the alerts that the engine had to look at."""
 
     def __init__(self, write: Write) -> None:
+        self.news = 0
         self._write = write
         self._waiting: list[tuple[Batch, asyncio.Future[bool]]] = []
         self._at_work: asyncio.Task[None] | None = None
@@ -68,9 +69,10 @@ class Gathering:
             if not isinstance(error, Exception):
                 raise
         else:
+            self.news += news
             for _, done in group:
                 if not done.done():  # whoever waited for it may have gone
-                    done.set_result(news)
+                    done.set_result(news > 0)
 
 
 def _settle(group: "list[tuple[Batch, asyncio.Future[bool]]]", error: BaseException) -> None:

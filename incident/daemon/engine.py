@@ -43,7 +43,9 @@ log = structlog.get_logger("incident.daemon.engine")
 _AT_ONCE = 2000  # alerts decided on in one transaction: each has costs of its own, and keeps intake waiting
 _LEAST_GAP = 0.02  # seconds between cycles: the first alert waits for nothing
 _GAP = 0.2  # after a cycle with news
-_LONGEST_GAP = 3.0  # while each cycle has news it doubles, up to this: a storm becomes a few events
+_LONGEST_GAP = 3.0  # while crowds of alerts come it doubles, up to this: a storm becomes a few events
+_CROWD = 5  # alerts that come together: the trouble may lie deeper, in a service of which nothing has been heard yet
+_LET_COME = 2.0  # seconds for that, before anybody is paged
 _REST = 9.0  # times what a cycle with news took: in a flood, taking alerts in comes first
 _AWAY = timedelta(seconds=30)  # between two cycles: the machine slept, or its clock was set; nobody could be heard
 _LATE = timedelta(seconds=1)  # what could not be done when it was due is looked at again after that
@@ -199,9 +201,13 @@ def _part(at: _At, incident: Incident) -> tuple[int, int]:
 
 async def run(desk: "Desk") -> None:
     """Cycles for ever: when something came in, and when the next thing is due."""
-    last, gap = desk.now(), _LEAST_GAP
+    last, gap, heard_of, crowded = desk.now(), _LEAST_GAP, 0, False
     while True:
         desk.wake.clear()
+        came_as_crowd = desk.gathering.news - heard_of > _CROWD
+        if came_as_crowd and not crowded and desk.cascades:
+            await asyncio.sleep(_LET_COME)
+        crowded, heard_of = came_as_crowd, desk.gathering.news
         wait, decided = _IDLE, desk.cycling.decided
         try:
             now = desk.now()
@@ -218,7 +224,8 @@ async def run(desk: "Desk") -> None:
             log.error("cycle failed", error=str(error))
         except Exception:
             log.exception("cycle broke")
-        gap = _next_gap(gap, desk.cycling.last_s) if desk.cycling.decided > decided else _LEAST_GAP
+        news = desk.cycling.decided > decided
+        gap = _next_gap(gap if crowded else 0.0, desk.cycling.last_s) if news else _LEAST_GAP
         await asyncio.sleep(gap)
         await heard(desk.wake, wait)
 

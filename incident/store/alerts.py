@@ -18,8 +18,8 @@ DECIDED, WAITING, ASIDE = 0, 1, 2
 SENT_AGAIN_WITHIN = timedelta(minutes=2)  # Prometheus does so every minute unless told otherwise
 
 
-def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> bool:
-    """Merges these, in their order, into what is known. Returns whether the engine has something to look at."""
+def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> int:
+    """Merges these, in their order, into what is known. Returns how many of them the engine has to look at."""
     batch = list(incoming)
     known = _standing(connection, {alert.fingerprint for alert in batch})
     changed: dict[str, StoredAlert] = {}
@@ -40,7 +40,7 @@ def take_in(connection: Connection, incoming: Iterable[StoredAlert]) -> bool:
             others.append((*_values(alert), pending))
     _REPEAT(connection, repeated)
     _STORE(connection, others)
-    return bool(waiting)
+    return len(waiting)
 
 
 class _Standing(NamedTuple):

@@ -45,12 +45,12 @@ async def test_a_repeat_leaves_the_incident_and_what_holds_an_alert_back_as_they
     first, again = heard("a", 0, 5, 1), heard("a", 0, 9, 2, "later")
     held = {"silencedBy": ["x"], "inhibitedBy": [], "mutedBy": []}
 
-    def job(connection: Connection) -> bool:
+    def job(connection: Connection) -> int:
         alert_store.take_in(connection, [first])
         alert_store.decided(connection, [], {first.fingerprint: 7})
         alert_store.mute(connection, {first.fingerprint: held}, None)
         return alert_store.take_in(connection, [again])
 
-    assert await database.write(job) is False
+    assert await database.write(job) == 0
     [alert] = await database.read(lambda connection: alert_store.by_fingerprint(connection, [first.fingerprint]))
     assert (alert.incident, alert.muted, alert.summary, alert.ends_at) == (7, held, "later", again.ends_at)

@@ -1,6 +1,7 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -160,3 +161,42 @@ async def test_the_engine_wakes_at_once_when_an_alert_comes_in(desk: Desk, clock
             seen = await desk.wait_change(seen, 1)
     running.cancel()
     await asyncio.wait([running])
+
+
+async def test_a_storm_that_begins_far_from_its_root_is_one_incident_and_one_page(desk: Desk) -> None:
+    """What needs others is heard of first, and what lies deepest last."""
+    running = asyncio.create_task(engine.run(desk))
+    try:
+        await asyncio.sleep(0.1)  # it has nothing to do
+        for service in ("checkout", "cart", "login", "catalog"):
+            await desk.intake([firing(service, name=f"A{number}") for number in range(10)], "prometheus")
+            await asyncio.sleep(0.3)
+        await until(lambda: firing_in(desk), 40)
+        incidents = await desk.incidents()
+        assert sorted(one.service for one in incidents) == ["catalog", "login"]
+        assert Counter(one["kind"] for one in await desk.deliveries())["page"] == 2
+    finally:
+        running.cancel()
+
+
+async def test_one_alert_after_the_other_is_decided_on_at_once_each(desk: Desk) -> None:
+    running = asyncio.create_task(engine.run(desk))
+    try:
+        for number in range(6):
+            began = time.monotonic()
+            await desk.intake([firing("payment", name=f"A{number}")], "prometheus")
+            await until(lambda: firing_in(desk), number + 1)
+            assert time.monotonic() - began < 1.5
+    finally:
+        running.cancel()
+
+
+async def firing_in(desk: Desk) -> int:
+    return sum(len(one.alerts) for one in await desk.incidents(open_only=True))
+
+
+async def until(count: Callable[[], Awaitable[int]], wanted: int) -> None:
+    ends = time.monotonic() + 20
+    while (found := await count()) != wanted:
+        assert time.monotonic() < ends, found
+        await asyncio.sleep(0.02)
