@@ -18,6 +18,7 @@ _MAX_NAME = 200
 _SHORT = 64  # characters of a text that is worth remembering
 _DOWN_AT = "SEV2"  # an alert from outside that is at least as bad says that something is down
 _JOURNEY_DOWN = "JourneyDown"
+DEAD_MANS_SWITCH = "DeadMansSwitch"  # nothing is known to be down, only that nobody would tell
 
 T = TypeVar("T")
 
@@ -84,7 +85,7 @@ class StoredAlert:
 
     @_once
     def sort(self) -> Sort:
-        outside = "journey" not in self.labels and self.severity <= _DOWN_AT
+        outside = "journey" not in self.labels and self.severity <= _DOWN_AT and self.name != DEAD_MANS_SWITCH
         location, step = readable(self.labels.get("location", "")), readable(self.annotations.get("step", ""))
         return Sort(self.service, self.severity, location, step, self.name == _JOURNEY_DOWN or outside)
 

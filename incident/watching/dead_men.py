@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from incident.core.alerts import DEAD_MANS_SWITCH
 from incident.intake.settings import DeadMan
 from incident.store import alerts as alert_store
 from probes.alert import Alert
@@ -11,7 +12,7 @@ from probes.alert import Alert
 if TYPE_CHECKING:
     from incident.desk import Desk
 
-ALERTNAME = "DeadMansSwitch"
+ALERTNAME = DEAD_MANS_SWITCH
 SOURCE = "shopwatch"
 
 

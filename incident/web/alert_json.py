@@ -21,7 +21,7 @@ RESOLVE_TIMEOUT = timedelta(minutes=5)
 REQUIRED, WRONG_TYPE = 602, 601  # go-openapi's codes; what is 600 and above is served as 422
 MAX_LABELS, MAX_NAME, MAX_VALUE = 64, 256, 16 * 1024
 _URL = re.compile(r"/|[A-Za-z][A-Za-z0-9+.-]*:")
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)?")
 
 
 class BadDocument(IncidentError):
@@ -101,9 +101,9 @@ def _read(sent: _Sent) -> _Item:
 
 
 def _utc(instant: datetime) -> datetime | None:
-    """Raises ValueError where its time zone is missing, or takes it out of the calendar."""
+    """Without a time zone it is UTC, as for Alertmanager. Raises ValueError where it leads out of the calendar."""
     if instant.tzinfo is None:
-        raise ValueError("no time zone")
+        instant = instant.replace(tzinfo=UTC)
     try:
         return None if instant.year == 1 else instant.astimezone(UTC)
     except OverflowError:
@@ -156,9 +156,10 @@ def _shaped(item: Any, index: int) -> _Item:
 
 
 def _strings(value: Any, where: str) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+    """What is null is empty, as Go reads it."""
+    if not isinstance(value, dict) or not all(isinstance(text, str | None) for text in value.values()):
         raise _unreadable(f"{where} should be an object of strings")
-    return value
+    return {name: text or "" for name, text in value.items()}
 
 
 def read_instant(value: Any, where: str) -> datetime | None:

@@ -1,14 +1,18 @@
 """How bad it is, and why."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from incident.core.alerts import accept
 from incident.core.decide import Policy
 from incident.core.deliveries import page_text
 from incident.core.services import ServiceMap
 from incident.core.severity import Proposal, Scale, propose
 from incident.core.sorts import Sort
+from probes.alert import Alert
+from tests.incident.conftest import START
 from tests.incident.core.a_world import World
 
 SERVICES = ServiceMap({"stock": [], "checkout": ["stock"], "mail": []})
@@ -101,3 +105,10 @@ def test_what_people_lowered_is_not_raised_again_by_the_same_trouble() -> None:
     assert world.incidents[1].severity == "SEV3"
     fire(world, "there")
     assert world.incidents[1].severity == "SEV1"
+
+
+@pytest.mark.parametrize(("name", "down"), [("DeadMansSwitch", False), ("TargetDown", True)])
+def test_that_nobody_would_tell_costs_no_orders(name: str, down: bool) -> None:
+    """A dead man's switch says nothing of the shop, however severe its silence is."""
+    alert = Alert({"alertname": name, "service": "checkout", "severity": "SEV2"}, START, START + timedelta(hours=1))
+    assert accept(alert, "shopwatch", START).sort.down is down

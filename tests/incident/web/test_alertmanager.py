@@ -117,6 +117,17 @@ async def test_what_does_not_fit_the_schema_is_refused_whole(
     assert await desk.alerts() == []
 
 
+async def test_what_alertmanager_makes_sense_of_is_taken_with_the_same_sense(connect: Connect, clock: Clock) -> None:
+    """An instant without a zone is UTC, and a label that is null is none."""
+    client = connect()
+    starts, ends = START.replace(tzinfo=None), (START + timedelta(hours=1)).replace(tzinfo=None)
+    alert = {"labels": {"alertname": "a", "gone": None}, "startsAt": starts.isoformat(), "endsAt": ends.isoformat()}
+    assert (await client.post("/api/v2/alerts", json=[alert])).status_code == 200
+    [shown] = (await client.get("/api/v2/alerts")).json()
+    assert shown["labels"] == {"alertname": "a"}
+    assert shown["endsAt"] == f"{ends.isoformat()}.000Z"
+
+
 async def test_null_and_an_empty_batch_are_fine(connect: Connect) -> None:
     for body in (b"null", b"[]"):
         assert (await connect().post("/api/v2/alerts", content=body, headers=JSON)).status_code == 200
