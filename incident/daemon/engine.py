@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("incident.daemon.engine")
 
-_AT_ONCE = 2000  # alerts decided on in one transaction: each has costs of its own, and keeps intake waiting
+_AT_ONCE = 10_000  # alerts decided on in one transaction: whole storms, whose root may have come last
 _LEAST_GAP = 0.02  # seconds between cycles: the first alert waits for nothing
 _GAP = 0.2  # after a cycle with news
 _LONGEST_GAP = 3.0  # while crowds of alerts come it doubles, up to this: a storm becomes a few events
