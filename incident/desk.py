@@ -368,9 +368,12 @@ class Desk:
 
     # The engine
 
-    async def cycle(self, now: datetime) -> datetime | None:
-        """Decides on everything that waits or is due at `now`. Returns when the next thing is due by itself."""
-        return await self.cycling.cycle(now, self._policy, self._telling(), self._listening_since)
+    async def cycle(self, now: datetime, *, storm: bool = False) -> datetime | None:
+        """Decides on everything that waits or is due at `now`; `storm`: it is part of very much that comes at once.
+
+        Returns when the next thing is due by itself.
+        """
+        return await self.cycling.cycle(now, replace(self._policy, storm=storm), self._telling(), self._listening_since)
 
     async def rebuild(self) -> int:
         """Makes the cache of incidents anew from their events. Returns how many there are."""

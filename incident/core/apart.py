@@ -33,6 +33,7 @@ def stand_apart(
     another service, it is that service's again; for the rest it is as if they had come now. Those that are held back
     belong to none until they no longer are.
     """
+    policy = replace(policy, storm=False)  # what the rest needs is over: it is no reason to suspect it
     placing = Placing(draft, policy, [replace(alert, incident=None) for alert in alerts if alert.muted is None])
     belongs: dict[str, int | None] = {}
     _put_back(incident.number, placing, belongs)
@@ -45,6 +46,8 @@ def stand_apart(
         services = policy.services
         left -= {one.fingerprint for one in alerts if services.needs(one.service, successor.service)}
         left -= {one.fingerprint for one in alerts if one.service == successor.service}
+        with_it = {name for name in incident.suspects if services.both_need(name, successor.service)}
+        left -= {one.fingerprint for one in alerts if one.service in with_it}
     _let_go(incident.number, [one for one in alerts if one.fingerprint in left], placing, belongs)
     watch_recovery(incident.number, draft)
     return belongs
@@ -81,7 +84,9 @@ def _successor(incident: Incident, left: Sequence[StoredAlert], placing: Placing
         found = next((alert for alert in alone if alert.service == service), None)
         if found is not None:
             return found
-    return alone[0] if alone and only_for_them else None
+    if alone and only_for_them:
+        return alone[0]
+    return next((alert for alert in alone if alert.service in incident.suspects), None)
 
 
 def _has_a_cause(alert: StoredAlert, incident: Incident, placing: Placing) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from incident.core.model import Event, Incident
 
 PAGE, UPDATE, THREAD = "page", "update", "thread"
-_PAGING = frozenset({"opened", "severity", "service"})  # they name channels; one that had not been told is paged
+_PAGING = frozenset({"opened", "severity", "service", "suspected"})  # they name channels; those not told yet are paged
 _TOLD = frozenset(
     {"acknowledged", "update", "status", "severity", "service", "assigned", "resolved", "reopened", "merged", "overdue"}
 )
@@ -53,7 +53,8 @@ def messages(
         incident = after[event.incident]
         known = told.setdefault(event.incident, set())
         if event.kind in _PAGING:
-            new = [name for name in event.data.get("channels", ()) if name not in known]
+            again = bool(event.data.get("page"))
+            new = [name for name in event.data.get("channels", ()) if again or name not in known]
             found.extend(_message(event, incident, name, PAGE, telling.base_url) for name in new)
         elif event.kind == "reopened" and event.data.get("page"):
             found.extend(_message(event, incident, name, PAGE, telling.base_url) for name in incident.channels)
@@ -63,7 +64,7 @@ def messages(
         if event.kind == "took_in":  # these have been told of the other
             known.update(event.data.get("channels", ()))
         told_all = event.kind in _TOLD and not event.data.get("again")
-        kind, hearers = (UPDATE, known) if told_all else (THREAD, known & telling.threads)
+        kind, hearers = (UPDATE, known - {*new}) if told_all else (THREAD, (known & telling.threads) - {*new})
         if told_all or event.kind not in _UNSAID:
             found.extend(
                 _message(event, incident, name, kind, telling.base_url) for name in incident.channels if name in hearers

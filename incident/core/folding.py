@@ -105,13 +105,21 @@ def _service(incident: Incident, event: Event) -> dict[str, Any]:
         "title": data.get("title", incident.title),
         "labels": dict(data.get("labels", incident.labels)),
         "roots": (*(root for root in incident.roots if root["service"] != data["service"]), before),
+        "suspects": tuple(
+            name for name in incident.suspects if name != data["service"] and name not in data.get("explains", ())
+        ),
         **_told_now(incident, event),
     }
 
 
+def _suspected(incident: Incident, event: Event) -> dict[str, Any]:
+    return {"suspects": _union(incident.suspects, event.data["services"]), **_told_now(incident, event)}
+
+
 def _told_now(incident: Incident, event: Event) -> dict[str, Any]:
     channels = _union(incident.channels, event.data.get("channels", ()))
-    return {"channels": channels, "paged_at": event.at if len(channels) > len(incident.channels) else incident.paged_at}
+    paged = event.data.get("page") or len(channels) > len(incident.channels)
+    return {"channels": channels, "paged_at": event.at if paged else incident.paged_at}
 
 
 def _severity(incident: Incident, event: Event) -> dict[str, Any]:
@@ -170,10 +178,12 @@ def _runbook(incident: Incident, event: Event) -> dict[str, Any]:
 def _took_in(incident: Incident, event: Event) -> dict[str, Any]:
     data = event.data
     new = [service for service in data["services"] if service not in incident.services]
-    brought = {"alerts": list(data["alerts"]), "services": new}
+    brought: dict[str, Any] = {"alerts": list(data["alerts"]), "services": new}
     if data.get("said_publicly") is not None:
         brought["said_publicly"] = data["said_publicly"]
     by_hand = event.actor != "shopwatch"  # then it is the same trouble, whatever service it shows in
+    if by_hand:
+        brought["by_hand"] = True
     root = incident.service if by_hand else None
     known, which = sorts.learned(incident.sorts, incident.sort_of, list(data["alerts"]), data, root)
     return {
@@ -319,6 +329,7 @@ _CHANGES: Mapping[str, Any] = {
     "alert_ended": _alerts(ENDED),
     "alert_stale": _alerts(STALE),
     "service": _service,
+    "suspected": _suspected,
     "severity": _severity,
     "status": _status,
     "acknowledged": _acknowledged,

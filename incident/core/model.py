@@ -10,7 +10,9 @@ Kinds of event, and what their `data` holds (always JSON):
 |                 | fire                                                                                            |
 | alert_ended     | fingerprints: their source says that they are over                                              |
 | alert_stale     | fingerprints: their source went silent, which is no recovery                                    |
-| service         | service, was, title, labels, channels (told from now on): the trouble lies deeper               |
+| service         | service, was, title, labels, channels (told from now on), page (they are paged although they    |
+|                 | were told before), explains (suspects that need it): the trouble lies deeper                    |
+| suspected       | services, shared, channels (told from now on): these are in trouble too, and need the same      |
 | severity        | severity, was, reason, channels (told from now on)                                              |
 | status          | status, was                                                                                     |
 | acknowledged    | again: somebody had before                                                                      |
@@ -121,6 +123,7 @@ class Incident:
     sorts: Sorts = ()
     sort_of: Mapping[str, int] = field(default_factory=dict)  # by fingerprint, which of `sorts`
     roots: tuple[Mapping[str, Any], ...] = ()  # service, title and labels that it had before the trouble lay deeper
+    suspects: tuple[str, ...] = ()  # services that need what its own one needs, and joined it in a storm
     root_over_at: datetime | None = None  # since when all alerts of its own service have been over
     left_at: datetime | None = None  # since when alerts of other services have gone on without it
     reopened_at: datetime | None = None
@@ -206,7 +209,7 @@ _INSTANTS = (
     "opened_at", "changed_at", "since", "acknowledged_at", "mitigated_at", "quiet_since", "resolved_at",
     "next_update_due", "root_over_at", "left_at", "reopened_at", "paged_at",
 )  # fmt: skip
-_TUPLES = ("services", "runbooks", "channels", "acknowledgers", "causes", "roots", "held")
+_TUPLES = ("services", "runbooks", "channels", "acknowledgers", "causes", "roots", "held", "suspects")
 
 
 def _iso(instant: datetime | None) -> str | None:

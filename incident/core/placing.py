@@ -15,6 +15,7 @@ from incident.core.severity import Scale, propose, with_reason
 from incident.core.similar import signature
 from probes.duration import format_duration
 
+_TOGETHER = timedelta(minutes=5)  # what begins within that may have begun together
 Group = Mapping[str, Any]  # labels, and whether it goes across services
 
 
@@ -38,6 +39,7 @@ class Policy:
     are given whole. `auto_resolve`: in monitoring, None for never. `settle`: alerts of other services than the root's
     go on for so long without it before they stand on their own. `rejoin`: an alert that fires again so long after its
     incident was resolved opens that again, None for never; `page_again`: the least time between two pages of that.
+    `storm`: so much comes at once that services which need the same are taken to suffer from the same.
     """
 
     services: ServiceMap
@@ -51,6 +53,7 @@ class Policy:
     page_again: float = 600.0
     group: Callable[[Mapping[str, str]], Group | None] = no_group
     scale: Scale = field(default_factory=Scale)
+    storm: bool = False
 
 
 @dataclass
@@ -63,6 +66,8 @@ class Placing:
     belongs: dict[str, int] = field(default_factory=dict)
     rooted: set[tuple[int, str]] = field(default_factory=set)  # incidents that have looked for what needs their service
     found: dict[tuple[str, str | None], int] = field(default_factory=dict)  # by service and drill, in this round
+    suspected: dict[int, dict[str, tuple[StoredAlert, str]]] = field(default_factory=dict)
+    """By incident and service: who has joined on suspicion, and what both need."""
     _of_service: dict[str, list[StoredAlert]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -81,6 +86,9 @@ class Placing:
             if known == model.FIRING and (own.open or not _began_after(alert, own)):
                 return None  # a repeat; or people closed the incident although it fires
             if own.open:
+                if self.policy.services.needs(own.service, alert.service):  # it lay there before, and does again
+                    self.reroot(own, alert)
+                    own = self.draft.incidents[own.number]
                 if alert.service == own.service:
                     self._take_in_dependents(own.number)
                 return own.number
@@ -102,7 +110,7 @@ class Placing:
         known = self.found.get((alert.service, drill)) if group is None else None
         if known is not None and self.draft.incidents[known].open:
             return known
-        found = self.related(alert.service, drill, group)
+        found = self.related(alert.service, drill, group) or self._suspect(alert, drill, group)
         if found is None:
             if before is not None and self._rejoins(before, drill, group):
                 found = self._reopen(before, alert)
@@ -125,23 +133,48 @@ class Placing:
     def related(
         self, service: str, drill: str | None, group: Group | None, apart_from: frozenset[int] = frozenset()
     ) -> Incident | None:
-        """The open incident of this service, else of one that it needs, else of one that needs it; the oldest each."""
+        """The open incident of this service, else of one that it needs, else one that it is part of, else of one that
+        needs it; the oldest each."""
         services = self.policy.services
-        candidates = [
-            one
-            for number, one in sorted(self.draft.incidents.items())
-            if one.open and one.drill == drill and one.group == group and number not in apart_from
-        ]
+        candidates = self._candidates(drill, group, apart_from)
         if group is not None and group["across"]:
             return candidates[0] if candidates else None
         for fits in (
             lambda one: one.service == service,
             lambda one: services.needs(service, one.service) and self.draws(one),
+            lambda one: _is_part_of(service, one),
             lambda one: services.needs(one.service, service),
         ):
             for incident in candidates:
                 if fits(incident):
                     return incident
+        return None
+
+    def _candidates(
+        self, drill: str | None, group: Group | None, apart_from: frozenset[int] = frozenset()
+    ) -> list[Incident]:
+        return [
+            one
+            for number, one in sorted(self.draft.incidents.items())
+            if one.open and one.drill == drill and one.group == group and number not in apart_from
+        ]
+
+    def _suspect(self, alert: StoredAlert, drill: str | None, group: Group | None) -> Incident | None:
+        """In a storm, the open incident of a service that needs what this one needs, if it began just now.
+
+        What both need is in trouble, then, although nothing has been heard of it yet: it is one incident, and one page.
+        """
+        if not self.policy.storm:
+            return None
+        for incident in self._candidates(drill, group):
+            began = max(incident.opened_at, incident.reopened_at or incident.opened_at)
+            fires = model.FIRING in incident.alerts.values() or incident.number in self.belongs.values()
+            if self.draft.now - began > _TOGETHER or not fires or not self.draws(incident):
+                continue
+            shared = self.policy.services.both_need(alert.service, incident.service)
+            if shared is not None:
+                self.suspected.setdefault(incident.number, {})[alert.service] = alert, shared
+                return incident
         return None
 
     def draws(self, incident: Incident) -> bool:
@@ -184,8 +217,12 @@ class Placing:
         return add_runbooks(incident, labels, self.draft, self.policy)
 
     def reroot(self, incident: Incident, alert: StoredAlert, words: str = "") -> None:
-        """The trouble lies in this alert's service: whoever the routes name for it is told as well."""
+        """The trouble lies in this alert's service: whoever the routes name for it is told as well.
+
+        Where it lay there before, and had gone, they are paged again, unless they have been just now.
+        """
         was = incident.service
+        back = any(root["service"] == alert.service for root in incident.roots)
         labels = {**_labels(alert, incident.drill), "severity": incident.severity}
         by_hand = "alertname" not in incident.labels  # then the title is a person's
         data = {
@@ -194,6 +231,8 @@ class Placing:
             "title": incident.title if by_hand else _title(alert, incident.drill),
             "labels": labels,
             "channels": list(self.policy.route(labels)),
+            "page": back and self._may_page_again(incident),
+            "explains": [name for name in incident.suspects if self.policy.services.needs(name, alert.service)],
         }
         words = words or f"{was} needs {alert.service}, which is in trouble: it lies there"
         self.add_runbooks(self.draft.add(incident.number, "service", words, data), labels)
@@ -218,13 +257,54 @@ class Placing:
             return False
         return self.draft.now - before.resolved_at <= timedelta(seconds=self.policy.rejoin)
 
+    def say_suspected(self) -> None:
+        """Says in the incidents which services have joined on suspicion. Who the routes name for those is paged."""
+        for number, joined in self.suspected.items():
+            incident = self.draft.incidents[number]
+            unexplained = [name for name in joined if not self.policy.services.needs(name, incident.service)]
+            if incident.merged_into is not None or not unexplained:  # the cause was heard of in the same round
+                continue
+            shared = _once(joined[name][1] for name in unexplained)
+            data = {
+                "services": unexplained,
+                "shared": shared,
+                "channels": _once(
+                    channel
+                    for name in unexplained
+                    for channel in self.policy.route(_labels(joined[name][0], incident.drill))
+                ),
+            }
+            words = f"In trouble too: {', '.join(unexplained)}. All of it needs {', '.join(shared)}: it may lie there"
+            self.draft.add(number, "suspected", words, data)
+
+    def _may_page_again(self, incident: Incident) -> bool:
+        paged = incident.paged_at
+        return paged is None or self.draft.now - paged >= timedelta(seconds=self.policy.page_again)
+
     def _reopen(self, before: Incident, alert: StoredAlert) -> Incident:
         now, resolved = self.draft.now, before.resolved_at or self.draft.now
-        page = before.paged_at is None or now - before.paged_at >= timedelta(seconds=self.policy.page_again)
+        page = self._may_page_again(before)
         after = format_duration(max(0, round((now - resolved).total_seconds())))
         words = f"{alert.name} ({alert.service}) fires again {after} after it was resolved: it goes on here"
         data = {"next_update_due": cadence.first(now).isoformat(), "page": page}
         return self.draft.add(before.number, "reopened", words, data)
+
+
+def _once(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _is_part_of(service: str, incident: Incident) -> bool:
+    """Alerts of the service fire in the incident, or a person has said that its trouble is the same."""
+    if service not in incident.services:
+        return False
+    if any(brought.get("by_hand") and service in brought["services"] for brought in incident.taken_in.values()):
+        return True
+    its = {place for place, sort in enumerate(incident.sorts) if sort.service == service}
+    return any(
+        place in its and incident.alerts.get(fingerprint) == model.FIRING
+        for fingerprint, place in incident.sort_of.items()
+    )
 
 
 def _began_after(alert: StoredAlert, incident: Incident) -> bool:

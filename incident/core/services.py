@@ -13,6 +13,11 @@ class ServiceMap:
         """Whether `service` cannot work without `other`, directly or through others. Nothing needs itself."""
         return other != service and other in self._deeper.get(service, ())
 
+    def both_need(self, service: str, other: str) -> str | None:
+        """What neither of these can work without, the nearest; None when there is nothing. Not one of the two."""
+        shared = self._deeper.get(service, frozenset()) & self._deeper.get(other, frozenset())
+        return max(sorted(shared), key=self.depth, default=None)
+
     def depth(self, service: str) -> int:
         """How many services this one needs in all. What others need has a smaller depth than they have."""
         return len(self._deeper.get(service, ()))

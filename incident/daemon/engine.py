@@ -5,6 +5,7 @@ loudly, and stops nothing else.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from incident.core.folding import Draft
 from incident.core.model import Incident
 from incident.daemon.bell import heard
 from incident.daemon.committing import commit
+from incident.daemon.crowds import Crowds
 from incident.daemon.holding import Holding
 from incident.errors import Conflict, IncidentError, StoreFull, StoreUnavailable
 from incident.orders import at_hand
@@ -44,8 +46,7 @@ _AT_ONCE = 10_000  # alerts decided on in one transaction: whole storms, whose r
 _LEAST_GAP = 0.02  # seconds between cycles: the first alert waits for nothing
 _GAP = 0.2  # after a cycle with news
 _LONGEST_GAP = 3.0  # while crowds of alerts come it doubles, up to this: a storm becomes a few events
-_CROWD = 5  # alerts that come together: the trouble may lie deeper, in a service of which nothing has been heard yet
-_LET_COME = 2.0  # seconds for that, before anybody is paged
+_LET_COME = 2.0  # seconds for the rest of a crowd, before anybody is paged: its cause may come last
 _REST = 9.0  # times what a cycle with news took: in a flood, taking alerts in comes first
 _AWAY = timedelta(seconds=30)  # between two cycles: the machine slept, or its clock was set; nobody could be heard
 _LATE = timedelta(seconds=1)  # what could not be done when it was due is looked at again after that
@@ -201,13 +202,13 @@ def _part(at: _At, incident: Incident) -> tuple[int, int]:
 
 async def run(desk: "Desk") -> None:
     """Cycles for ever: when something came in, and when the next thing is due."""
-    last, gap, heard_of, crowded = desk.now(), _LEAST_GAP, 0, False
+    last, gap, crowds = desk.now(), _LEAST_GAP, Crowds()
     while True:
         desk.wake.clear()
-        came_as_crowd = desk.gathering.news - heard_of > _CROWD
-        if came_as_crowd and not crowded and desk.cascades:
+        crowds.look(desk.gathering.news, time.monotonic())
+        if crowds.begins and desk.cascades:
             await asyncio.sleep(_LET_COME)
-        crowded, heard_of = came_as_crowd, desk.gathering.news
+            crowds.let_come(desk.gathering.news, time.monotonic())
         wait, decided = _IDLE, desk.cycling.decided
         try:
             now = desk.now()
@@ -215,7 +216,7 @@ async def run(desk: "Desk") -> None:
                 log.warning("away for a while", seconds=round((now - last).total_seconds()))
                 desk.was_away(now)
             last = now
-            due = await desk.cycle(now)
+            due = await desk.cycle(now, storm=crowds.storm)
             if due is not None:
                 wait = max(0.0, min(wait, (due - now) / timedelta(seconds=1)))
         except (StoreFull, StoreUnavailable) as error:
@@ -225,7 +226,7 @@ async def run(desk: "Desk") -> None:
         except Exception:
             log.exception("cycle broke")
         news = desk.cycling.decided > decided
-        gap = _next_gap(gap if crowded else 0.0, desk.cycling.last_s) if news else _LEAST_GAP
+        gap = _next_gap(gap if crowds.come else 0.0, desk.cycling.last_s) if news else _LEAST_GAP
         await asyncio.sleep(gap)
         await heard(desk.wake, wait)
 

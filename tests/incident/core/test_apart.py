@@ -141,3 +141,37 @@ def test_a_dependent_that_opens_the_incident_again_alone_becomes_what_it_is_abou
     assert world.roots == {"db": "investigating"}
     world.wait(60)
     assert ([one.number for one in world.open], world.roots) == ([1], {"web": "investigating"})
+
+
+def test_a_cause_that_comes_back_after_the_incident_was_anothers_again_is_the_cause_again_and_pages(
+    world: World,
+) -> None:
+    world.policy = replace(POLICY, route=lambda labels: (labels["service"],), page_again=600)
+    world.fire("web")
+    world.fire("db")
+    world.end("db")
+    world.wait(60)
+    assert world.roots == {"web": "investigating"}
+    world.wait(600)
+    world.fire("db")
+    assert world.roots == {"db": "investigating"}
+    assert [channel for _, _, channel in world.pages] == ["web", "db", "db"]
+
+
+def test_a_cause_that_flaps_pages_once_in_a_while(world: World) -> None:
+    world.policy = replace(POLICY, route=lambda labels: (labels["service"],), page_again=600)
+    world.fire("web", "db")
+    for _ in range(3):
+        world.end("db")
+        world.wait(60)
+        world.fire("db")
+    assert [channel for _, _, channel in world.pages].count("db") == 1
+
+
+def test_what_a_person_has_called_the_same_trouble_goes_on_there(world: World) -> None:
+    world.fire("web")
+    world.fire("mail")
+    world.merge(2, into=1)
+    world.end("mail")
+    world.fire("mail", alertname="Other")
+    assert world.roots == {"web": "investigating"}
