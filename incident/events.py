@@ -1,19 +1,21 @@
 """Events in PagerDuty's words: a key is triggered, acknowledged, resolved; and changes, which page nobody."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from incident.core.actor import Actor, Kind, Role
-from incident.core.alerts import readable
+from incident.core.alerts import readable, severity_of
 from incident.errors import IncidentError
-from incident.intake.pagerduty import HOLD, Event, alert_of
+from incident.intake.pagerduty import HOLD, Event, alert_of, worse
 from incident.store import alerts as alert_store
 from incident.store import events as store
-from probes.alert import fingerprint
+from probes.alert import Alert, fingerprint
 
 if TYPE_CHECKING:
     from incident.desk import Desk
@@ -32,21 +34,50 @@ class Events:
 
     async def take(self, event: Event, source: str) -> None:
         """It is on disk when this returns. A key that is unknown is acknowledged or resolved in vain, as there."""
-        now = self._clock()
         if event.action == "trigger":
-            labels = await self._database.write(
-                lambda connection: store.remember(connection, source, event.key, event.labels, now)
-            )
-            await self._desk.intake([alert_of(event, labels, now, self._hold(source))], source)
+            await self._trigger(event, source)
             return
-        known = await self._database.read(lambda connection: store.labels_of(connection, source, event.key))
+        known = await self._known(source, event.key)
         if known is None:
             log.info("an event of an unknown key", action=event.action, source=source)
         elif event.action == "resolve":
-            await self._desk.intake([alert_of(event, known, now)], source)
-            await self._database.write(lambda connection: store.forget(connection, source, event.key))
+            await self._resolve(event, source, known)
         else:
-            await self._acknowledge(fingerprint({**known, "dedup_key": event.key}), source)
+            await self._acknowledge(fingerprint({**known.labels, "dedup_key": event.key}), source)
+
+    async def _known(self, source: str, key: str) -> store.Known | None:
+        return await self._database.read(lambda connection: store.known_as(connection, source, key))
+
+    async def _trigger(self, event: Event, source: str) -> None:
+        """What is worse than before is another alert: it fires and the one before is over, both at once.
+
+        Everything is said again until nobody has changed what the key stands for meanwhile; so whoever fails half-way,
+        or is overtaken, leaves nothing that the next word of this key does not put right.
+        """
+
+        def choose(old: Mapping[str, str], new: Mapping[str, str]) -> Mapping[str, str]:
+            return worse(old, new) if self._severity(source, new) < self._severity(source, old) else old
+
+        now, said = self._clock(), None
+        known: store.Known | None = await self._database.write(
+            lambda connection: store.remember_as(connection, source, event, choose, now)
+        )
+        while known is not None and known != said:
+            fires = alert_of(event, known.labels, now, self._hold(source))
+            await self._desk.intake([fires, *_over(event, known.former, now)], source)
+            said, known = known, await self._known(source, event.key)
+        if known is None and said is not None:  # it was resolved meanwhile
+            await self._desk.intake(_over(event, (said.labels, *said.former), now), source)
+
+    async def _resolve(self, event: Event, source: str, known: store.Known | None) -> None:
+        while known is not None:
+            await self._desk.intake(_over(event, (known.labels, *known.former), self._clock()), source)
+            forget = partial(store.forget_as, source=source, key=event.key, known=known)
+            known = None if await self._database.write(forget) else await self._known(source, event.key)
+
+    def _severity(self, source: str, labels: Mapping[str, str]) -> str:
+        known = self._desk.settings.intake.source(source)
+        return (None if known is None else known.severities.get(labels.get("severity", ""))) or severity_of(labels)
 
     def _hold(self, source: str) -> timedelta:
         known = self._desk.settings.intake.source(source)
@@ -81,3 +112,10 @@ class Events:
     async def changes(self, begin: datetime, end: datetime, limit: int = 200) -> list[dict[str, Any]]:
         """What was changed in this time, the newest first."""
         return await self._database.read(lambda connection: store.changes_between(connection, begin, end, limit))
+
+
+def _over(event: Event, several: Iterable[Mapping[str, str]], now: datetime) -> list[Alert]:
+    """The alerts of this key that had these labels are over; where it goes on, says with which severity."""
+    words = {"summary": f"now {event.labels.get('severity', 'worse')}"} if event.action == "trigger" else {}
+    word = replace(event, action="resolve", annotations=words, at=None)
+    return [alert_of(word, labels, now) for labels in several]

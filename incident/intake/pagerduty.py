@@ -140,8 +140,16 @@ def read_v1(body: Any) -> Event:
     return read(translated)
 
 
+def worse(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """The labels of a key that has grown worse: what is not said anew stays, and so does its service, where it is
+    somebody's work already."""
+    labels = {**old, **new}
+    labels.pop("service", None)
+    return labels | ({"service": old["service"]} if "service" in old else {})
+
+
 def alert_of(event: Event, labels: Mapping[str, str], now: datetime, hold: timedelta = HOLD) -> Alert:
-    """`labels`: those by which this key was first reported, which are its identity while it lasts."""
+    """`labels`: those by which this key was reported when it was worst, which are its identity."""
     return alert(
         {**labels, "dedup_key": event.key},
         event.annotations,

@@ -1,26 +1,62 @@
 """The open events of PagerDuty's senders by their keys, and what was changed. The caller is in a transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from incident.store.sql import insert_new
+from incident.intake.pagerduty import Event
+from incident.store.sql import insert_new, upsert
 from incident.store.tables import changes, event_keys
+from probes.alert import fingerprint
+
+Labels = Mapping[str, str]
+Choose = Callable[[Labels, Labels], Labels]
 
 
-def labels_of(connection: Connection, source: str, key: str) -> dict[str, str] | None:
-    """Those of the first trigger, while it lasts."""
-    query = select(event_keys.c.labels).where(event_keys.c.source == source, event_keys.c.key == key)
-    found: dict[str, str] | None = connection.execute(query).scalar()
-    return found
+@dataclass(frozen=True)
+class Known:
+    """What a key stands for. `former`: labels that its alert had before, when it was less bad; those are over."""
+
+    labels: dict[str, str]
+    former: tuple[dict[str, str], ...] = ()
 
 
-def remember(connection: Connection, source: str, key: str, labels: Mapping[str, str], now: datetime) -> dict[str, str]:
-    """The labels by which this key is known from now on: these, unless it was known before."""
-    insert_new(connection, event_keys, [{"source": source, "key": key, "labels": dict(labels), "at": now}])
-    return labels_of(connection, source, key) or dict(labels)
+def known_as(connection: Connection, source: str, key: str) -> Known | None:
+    """None for a key that is unknown, or over."""
+    query = select(event_keys.c.key, event_keys.c.labels).where(
+        event_keys.c.source == source, event_keys.c.key.in_((key, _former(key)))
+    )
+    rows = {row.key: row.labels for row in connection.execute(query)}
+    return Known(rows[key], tuple(rows.get(_former(key), ()))) if key in rows else None
+
+
+def remember(connection: Connection, source: str, key: str, labels: Labels, now: datetime) -> None:
+    """By these labels the key is known from now on, unless it was known before."""
+    insert_new(connection, event_keys, [_row(source, key, dict(labels), now)])
+
+
+def remember_as(connection: Connection, source: str, event: Event, choose: Choose, now: datetime) -> Known:
+    """As `remember`; where the key was known, `choose` makes of its labels and the event's those that it has now."""
+    known = known_as(connection, source, event.key)
+    chosen = dict(event.labels if known is None else choose(known.labels, event.labels))
+    if known is not None and known.labels == chosen:
+        return known
+    former = () if known is None else (*known.former, known.labels)
+    rows = [_row(source, event.key, chosen, now)]
+    upsert(connection, event_keys, [*rows, _row(source, _former(event.key), list(former), now)] if former else rows)
+    return Known(chosen, former)
+
+
+def _row(source: str, key: str, labels: Any, now: datetime) -> dict[str, Any]:
+    return {"source": source, "key": key, "labels": labels, "at": now}
+
+
+def _former(key: str) -> str:
+    """The key of the row that lists what it was known by before; it may be as long as a key can be itself."""
+    return f"^{fingerprint({'key': key})}"
 
 
 def labels_under(connection: Connection, source: str, prefix: str) -> dict[str, dict[str, str]]:
@@ -32,7 +68,17 @@ def labels_under(connection: Connection, source: str, prefix: str) -> dict[str, 
 
 
 def forget(connection: Connection, source: str, key: str) -> None:
-    connection.execute(delete(event_keys).where(event_keys.c.source == source, event_keys.c.key == key))
+    """With all that it was known by before."""
+    its = (event_keys.c.source == source, event_keys.c.key.in_((key, _former(key))))
+    connection.execute(delete(event_keys).where(*its))
+
+
+def forget_as(connection: Connection, source: str, key: str, known: Known) -> bool:
+    """Forgets it, unless it stands for something else by now."""
+    same = known_as(connection, source, key) in (known, None)
+    if same:
+        forget(connection, source, key)
+    return same
 
 
 def add_change(connection: Connection, source: str, summary: str, data: Mapping[str, Any], at: datetime) -> None:

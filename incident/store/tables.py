@@ -266,7 +266,7 @@ event_keys = Table(  # by what PagerDuty's senders know their open events
     metadata,
     Column("source", Text, primary_key=True),
     Column("key", String(255), primary_key=True),
-    Column("labels", JSON, nullable=False),  # of its first trigger: the alert's identity while it lasts
+    Column("labels", JSON, nullable=False),  # of its worst trigger: the alert's identity
     Column("at", UtcDateTime, nullable=False),
 )
 
