@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from incident.intake.lenient import whole
 from incident.intake.payload import Unreadable, alert, instant, text, web_link
 from probes.alert import Alert
 
@@ -118,7 +119,7 @@ def _string(
         return ""
     if longest is not None and len(value) > longest:
         errors.append(f"'{path}' is longer than {longest} characters")
-    return value.encode("utf-8", "replace").decode()
+    return whole(value)
 
 
 def read_v1(body: Any) -> Event:

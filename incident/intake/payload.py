@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from incident.errors import IncidentError
+from incident.intake.lenient import loads, whole
 from probes.alert import Alert
 
 MOST_ALERTS = 1000  # in one payload
@@ -22,7 +23,7 @@ class Unreadable(IncidentError):
 def decoded(body: bytes) -> Any:
     """JSON with decimals, as text keeps them. Raises Unreadable."""
     try:
-        return json.loads(body, parse_float=Decimal)
+        return loads(body, Decimal)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"the body is no JSON: {error}") from None
 
@@ -53,7 +54,7 @@ def text(value: Any, longest: int = LONGEST_VALUE) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     said = value if isinstance(value, str) else str(value) if isinstance(value, int | Decimal) else _compact(value)
-    said = said.encode("utf-8", "replace").decode()  # a lone surrogate is no text
+    said = whole(said)
     return said if len(said) <= longest else said[: longest - 1] + "…"
 
 
@@ -64,7 +65,7 @@ def _compact(value: Any) -> str:
 def pairs(value: Any, what: str) -> dict[str, str]:
     """Labels or annotations: whatever values there are become text, what is empty is left out. Raises Unreadable."""
     found = a_dict({} if value is None else value, what)
-    kept = {name: said for name, item in found.items() if name and (said := text(item)) != ""}
+    kept = {whole(name): said for name, item in found.items() if name and (said := text(item)) != ""}
     if len(kept) > MOST_PAIRS:
         raise Unreadable(f"{what} has {len(kept)} entries; {MOST_PAIRS} is the most")
     if long := next((name for name in kept if len(name) > LONGEST_NAME), None):

@@ -3,7 +3,6 @@
 Source of the rules: Alertmanager 0.34, api/v2 and go-openapi; contracts: docs/api.md, "Alertmanager's API".
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import msgspec
 
 from incident.core.alerts import StoredAlert
 from incident.errors import IncidentError
+from incident.intake.lenient import loads, whole
 from probes.alert import Alert, fingerprint
 
 RESOLVE_TIMEOUT = timedelta(minutes=5)
@@ -125,7 +125,7 @@ def _carefully(body: bytes) -> list[_Item]:
     if not body.strip():
         raise BadDocument(REQUIRED, "alerts in body is required")
     try:
-        items = json.loads(body)
+        items = loads(body)
     except (ValueError, RecursionError) as error:
         raise _unreadable(error) from None
     if items is None:
@@ -156,10 +156,10 @@ def _shaped(item: Any, index: int) -> _Item:
 
 
 def _strings(value: Any, where: str) -> dict[str, str]:
-    """What is null is empty, as Go reads it."""
+    """What is null is empty and what is no character U+FFFD, as Go reads it."""
     if not isinstance(value, dict) or not all(isinstance(text, str | None) for text in value.values()):
         raise _unreadable(f"{where} should be an object of strings")
-    return {name: text or "" for name, text in value.items()}
+    return {whole(name): whole(text or "") for name, text in value.items()}
 
 
 def read_instant(value: Any, where: str) -> datetime | None:

@@ -5,7 +5,6 @@ One that recurs says so in annotations, which newer versions of Alertmanager's c
 is open, or else the next.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Any
 from incident.core.muting.silences import Silence
 from incident.core.muting.windows import Recurrence, check_cron
 from incident.errors import Refused
+from incident.intake.lenient import loads
 from incident.silences.rules import Wanted
 from incident.silences.store import matcher_json
 from incident.web.alert_json import REQUIRED, BadDocument, read_instant, timestamp
@@ -37,7 +37,7 @@ def read_silence(body: bytes, now: datetime, default_zone: str) -> Wanted:
     if not body.strip():
         raise BadDocument(REQUIRED, "silence in body is required")
     try:
-        item = json.loads(body)
+        item = loads(body)
     except (ValueError, RecursionError) as error:
         raise _unreadable(error) from None
     item = {} if item is None else item

@@ -8,6 +8,7 @@ from incident.desk import Desk
 from incident.errors import StoreFull
 from incident.settings import Settings
 from incident.web.receivers import alertmanager_yaml
+from probes.alert import fingerprint
 from tests.incident.conftest import START, Clock, firing
 from tests.incident.web.conftest import Connect
 
@@ -115,6 +116,29 @@ async def test_what_does_not_fit_the_schema_is_refused_whole(
     assert response.status_code == status
     assert words in response.json()["message"] and isinstance(response.json()["code"], int)
     assert await desk.alerts() == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [
+        (b"caf\xe9", "caf\ufffd"),
+        (b"cut \xe2\x82", "cut \ufffd\ufffd"),
+        (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd"),
+        (rb"half \ud83d", "half \ufffd"),
+        (rb"whole \ud83d\ude00", "whole \U0001f600"),
+    ],
+)
+async def test_what_is_no_character_is_replaced_as_alertmanager_does_and_costs_no_batch(
+    connect: Connect, desk: Desk, raw: bytes, read: str
+) -> None:
+    """Go's encoding/json writes one U+FFFD for each byte that is none of UTF-8, and for half a surrogate pair."""
+    others = b'{"labels": {"alertname": "Well"}}'
+    body = b'[%b, {"labels": {"alertname": "Odd", "is": "%b"}, "annotations": {"%b": "x"}}]' % (others, raw, raw)
+    assert (await connect().post("/api/v2/alerts", content=body, headers=JSON)).status_code == 200
+    found = {alert.labels["alertname"]: alert for alert in await desk.alerts()}
+    assert found.keys() == {"Well", "Odd"}
+    assert (found["Odd"].labels["is"], list(found["Odd"].annotations)) == (read, [read])
+    assert found["Odd"].fingerprint == fingerprint({"alertname": "Odd", "is": read})
 
 
 async def test_what_alertmanager_makes_sense_of_is_taken_with_the_same_sense(connect: Connect, clock: Clock) -> None:

@@ -329,6 +329,17 @@ async def test_rubbish_is_refused_and_breaks_nothing(connect: Connect, raw: byte
         assert answer.status_code == 400, (path, answer.text)
 
 
+async def test_text_that_is_not_quite_unicode_costs_no_alert(connect: Connect, desk: Desk) -> None:
+    client = connect(headers={"Content-Type": "application/json"})
+    hooked = json.dumps(ALERTMANAGER).replace("login", "caf\xe9 \\ud800").encode("latin-1")
+    assert (await client.post("/hooks/alertmanager", content=hooked)).status_code == 200
+    queued = json.dumps(TRIGGER).replace("grows", "w\xe4chst").encode("latin-1")
+    assert (await client.post("/v2/enqueue", content=queued)).status_code == 202
+    found = await desk.alerts()
+    assert sorted(alert.service for alert in found) == ["caf\ufffd \ufffd", "cart"]
+    assert "Queue w\ufffdchst" in [alert.summary for alert in found]
+
+
 async def test_a_watchdog_pages_nobody_while_it_barks(connect: Connect, desk: Desk, clock: Clock) -> None:
     bark = [{"labels": {"alertname": "Watchdog", "severity": "none"}}]
     await connect().post("/api/v2/alerts", json=bark)
