@@ -57,7 +57,7 @@ def test_a_storm_is_an_incident_and_a_page_for_each_root_and_a_record_that_peopl
             time.sleep(0.5)
         incidents = client.get("/api/v1/incidents")
         assert Counter(one["service"] for one in incidents) == {f"s{n}": 1 for n in range(0, SERVICES, TREE)}
-        assert len(client.get("/api/v1/incidents?status=all")) == len(incidents)
+        assert len(client.get("/api/v1/incidents?all=true")) == len(incidents)
         for one in incidents:
             events = client.get(f"/api/v1/incidents/{one['number']}/timeline")
             assert Counter(event["kind"] for event in events)["paged"] <= 1
