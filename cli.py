@@ -14,19 +14,25 @@ COMMANDS = {  # name: (module, attribute, one line of help)
     "schema": ("drills.check_commands", "schema", "Print the JSON Schema of a kind of file, for editors."),
     "run": ("incident.commands", "run", "Start Shopwatch: probes, alerts, incidents, status page."),
     "probe": ("probes.commands", "probe", "List and run journeys."),
-    "alert": ("incident.commands", "alert", "See what is firing."),
+    "alert": ("incident.alert_commands", "alert", "See what is firing."),
     "silence": ("incident.silence_commands", "silence", "Keep alerts quiet for a while."),
     "maintenance": ("incident.silence_commands", "maintenance", "See the maintenance windows."),
     "incident": ("incident.commands", "incident", "Work on incidents."),
     "runbook": ("runbooks.commands", "runbook", "Find and read runbooks."),
     "drill": ("drills.commands", "drill", "Break things on purpose and grade the response."),
-    "token": ("incident.commands", "token", "Let people and alert sources in."),
+    "token": ("incident.token_commands", "token", "Let people and alert sources in."),
     "export": ("incident.observing.commands", "export", "Rules for Prometheus and a dashboard for Grafana."),
     "db": ("incident.db_commands", "db", "Look after the database: migrate, back up, export, import."),
     "practice": ("drills.practice.command", "practice", "Start the practice shop alone, to try journeys on."),
 }
 
-ELSEWHERE = {  # commands of a group that live in another package: group: {name: (module, attribute)}
+_RECORD = "merge unmerge duplicate link unlink task cause runbook silence attach evidence redact"
+
+ELSEWHERE = {  # commands of a group that live in another module: group: {name: (module, attribute)}
+    "incident": {
+        **{name: ("incident.record_commands", name) for name in _RECORD.split()},
+        **{name: ("incident.reviews.commands", name) for name in ("review", "reviews")},
+    },
     "probe": {
         "locations": ("incident.location_commands", "locations"),
         "show": ("incident.history.commands", "show"),
@@ -96,7 +102,7 @@ class Lazy(click.Group):
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from probes import __version__
+        from probes.version import __version__
 
         click.echo(f"shopwatch {__version__}")
         ctx.exit()

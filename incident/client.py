@@ -3,16 +3,15 @@
 import json
 import os
 import socket
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from incident.errors import IncidentError
+from incident.plain_http import NotHttp, Server
 
 DEFAULT_URL = "http://127.0.0.1:8470"
-LARGEST_ANSWER = 64 * 1024 * 1024
 
 
 class Unreachable(IncidentError):
@@ -22,7 +21,7 @@ class Unreachable(IncidentError):
 
 
 class BadAddress(IncidentError):
-    """The URL of the Shopwatch to talk to makes no sense."""
+    """The URL of the Shopwatch to talk to makes no sense, or the token for it."""
 
 
 class Answered(IncidentError):
@@ -58,6 +57,8 @@ class Client:
         self.token = token or os.environ.get("SHOPWATCH_TOKEN") or None
         if self.token is None:
             self._use_token_file()
+        if self.token and not (self.token.isascii() and self.token.isprintable()):
+            raise BadAddress("the token ($SHOPWATCH_TOKEN) has characters that are in none: copy it again")
 
     def get(self, path: str, **query: Any) -> Any:
         """The JSON document at `path`. Queries that are None are left out; lists are repeated."""
@@ -78,18 +79,13 @@ class Client:
         return answer
 
     def _ask(self, method: str, path: str, body: Any) -> tuple[int, bytes]:
-        kind = HTTPSConnection if self.tls else HTTPConnection
-        connection = kind(self.host, self.port, timeout=self.timeout)
+        server = Server(self.host, self.port, tls=self.tls, timeout=self.timeout)
+        data = None if body is None else json.dumps(body, ensure_ascii=False, default=str).encode()
+        target = quote(self.prefix + path, safe="/?&=%+")
         try:
-            data = None if body is None else json.dumps(body, ensure_ascii=False, default=str).encode()
-            connection.request(method, self.prefix + quote(path, safe="/?&=%+"), data, self._headers(data))
-            response = connection.getresponse()
-            status, answer = response.status, response.read(LARGEST_ANSWER)
-        except (OSError, HTTPException) as error:
+            return server.ask(method, target, self._headers(data), data)
+        except (OSError, NotHttp) as error:
             raise Unreachable(f"no Shopwatch answers at {self.url} ({_why(error)})") from None
-        finally:
-            connection.close()
-        return status, answer
 
     def _headers(self, data: bytes | None) -> dict[str, str]:
         headers = {"Accept": "application/json", "X-Shopwatch-Via": "cli"}

@@ -1,20 +1,12 @@
-"""`shopwatch run`, `init`, `alert`, `incident`, `token`. What is heavy is imported by the command that needs it."""
+"""`shopwatch run`, `init`, `incident`. What is heavy is imported by the command that needs it."""
 
-import sys
 from pathlib import Path
-from shlex import quote
-from typing import Any
 
 import click
 
 from incident.arguments import number_argument, text_argument, when, why_argument
-from incident.record_commands import RECORD
-from incident.reviews.commands import review, reviews
 from incident.screen import Shopwatch, acknowledged, done, print_events, print_incident, short, table_or, talking
-from incident.token_commands import token
 from probes.terminal import REFUSED, clean, emit_json, fail, local_time, workspace_dir
-
-__all__ = ["alert", "incident", "init", "run", "token"]
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
@@ -46,6 +38,8 @@ def init(directory: Path) -> None:
     Example:
       shopwatch init myshop && shopwatch -w myshop check
     """
+    from shlex import quote
+
     from incident.errors import Refused
     from incident.starter import write
 
@@ -56,64 +50,6 @@ def init(directory: Path) -> None:
     typed = clean(quote(str(directory)))
     click.echo(f"A workspace is in {clean(str(directory))}. Read its shopwatch.yaml, then:")
     click.echo(f"  shopwatch -w {typed} check\n  shopwatch -w {typed} run")
-
-
-_SHOWN = 500  # alerts that anybody reads
-
-
-@click.group()
-def alert() -> None:
-    """See what is firing.
-
-    \b
-    Example:
-      shopwatch alert list
-    """
-
-
-@alert.command("list")
-@click.option(
-    "--filter", "filters", metavar="MATCHER", multiple=True, help="""Such as 'service="payment"'; repeatable."""
-)
-@click.option("--all", "everything", is_flag=True, help=f"More than {_SHOWN} too; with --json it always is all.")
-@talking
-def alert_list(filters: tuple[str, ...], everything: bool, url: str | None, as_json: bool) -> None:
-    """List the alerts that fire now, the oldest first.
-
-    \b
-    Example:
-      shopwatch alert list --filter service=payment
-    """
-    client = Shopwatch(url)
-    if as_json and not sys.stdout.isatty():  # for a program: thousands of them as they came
-        click.echo(client.download("/api/v2/alerts", filter=list(filters)))
-        return
-    most = {} if everything or as_json else {"limit": _SHOWN + 1}
-    alerts = client.get("/api/v2/alerts", filter=list(filters), **most)
-    if as_json:
-        emit_json(alerts)
-        return
-    alerts.sort(key=lambda item: item["startsAt"])
-    rows = [_alert_row(item) for item in (alerts if everything else alerts[:_SHOWN])]
-    table_or(("SINCE", "SEVERITY", "SERVICE", "ALERT", "WHAT", "HELD BACK BY"), rows, "Nothing fires.")
-    if len(rows) < len(alerts):
-        click.echo(f"These are the {_SHOWN} oldest, and there are more: --all lists them, --filter chooses.")
-
-
-def _alert_row(item: dict[str, Any]) -> tuple[str, ...]:
-    labels, notes = item["labels"], item["annotations"]
-    location = labels.get("location", "local")
-    seen_from = "" if location == "local" else f"from {location}"
-    name = " ".join(filter(None, (labels.get("alertname"), labels.get("journey"), seen_from)))
-    words = notes.get("summary") or notes.get("description") or ""
-    said = (labels.get("severity", ""), labels.get("service", ""), name, words, _held_back(item["status"]))
-    return (local_time(item["startsAt"]), *map(short, said))  # else one endless label makes every line as wide
-
-
-def _held_back(status: dict[str, Any]) -> str:
-    silences = [f"silence {one[:8]}" for one in status["silencedBy"]]
-    inhibitors = [f"alert {one[:8]}" for one in status["inhibitedBy"]]
-    return ", ".join([*silences, *inhibitors, *status["mutedBy"]])
 
 
 @click.group()
@@ -348,7 +284,3 @@ def reopen(number: int, words: tuple[str, ...], url: str | None, as_json: bool) 
       shopwatch reopen 12 It is back
     """
     done(Shopwatch(url).act(number, "reopen", text=" ".join(words) or None), as_json, "open again")
-
-
-for command in (*RECORD, review, reviews):
-    incident.add_command(command)

@@ -313,6 +313,3 @@ def redact(number: int, seq: int, words: tuple[str, ...], url: str | None, as_js
     """
     found = Shopwatch(url).act(number, "redact", seq=seq, text=" ".join(words) or None)
     done(found, as_json, f"event {seq} is blank")
-
-
-RECORD = (merge, unmerge, duplicate, link, unlink, task, cause, runbook, silence, attach, evidence, redact)

@@ -5,10 +5,3 @@ Data flows through the folders in this order:
     files/ (what the user wrote) -> language/ (what it means) -> running/ (walks it, over http/, reading pages/)
     -> prober/ (when, what it means as an alert, and to whom it is reported)
 """
-
-from importlib.metadata import PackageNotFoundError, version
-
-try:
-    __version__ = version("shopwatch")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"

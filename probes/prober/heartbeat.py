@@ -7,8 +7,8 @@ from typing import Any
 
 import structlog
 
-from probes import __version__
 from probes.prober.report import Reporter
+from probes.version import __version__
 
 log = structlog.get_logger("prober")
 

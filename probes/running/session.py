@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import httpx
 
-from probes import __version__
 from probes.http import ACCEPT_ENCODING, Transport, TransportError
 from probes.http.request import Request
 from probes.http.response import Reply
@@ -21,6 +20,7 @@ from probes.result import Reason
 from probes.running.answer import Answer
 from probes.running.cookies import Held, Jar
 from probes.running.failure import Failed
+from probes.version import __version__
 
 USER_AGENT = f"shopwatch/{__version__}"
 MAX_REDIRECTS = 20

@@ -142,7 +142,7 @@ def test_an_alert_with_an_endless_name_leaves_the_others_readable(shopwatch: Run
 def test_in_a_storm_the_oldest_alerts_are_listed_and_that_there_are_more(
     shopwatch: Run, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("incident.commands._SHOWN", 2)
+    monkeypatch.setattr("incident.alert_commands._SHOWN", 2)
     now = datetime.now(UTC)
     storm = [
         {
