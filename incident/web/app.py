@@ -32,7 +32,7 @@ from incident.web.reload import reload_routes
 from incident.web.reviews import ReviewsApi
 from incident.web.status import StatusPage
 from incident.web.turns import Turns
-from probes import __version__
+from probes.version import __version__
 
 log = structlog.get_logger("web")
 _STATUSES: tuple[tuple[type[IncidentError], int], ...] = (
