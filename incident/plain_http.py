@@ -6,7 +6,7 @@ import than most answers take to come.
 
 import socket
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 _LONGEST_LINE = 64 * 1024
@@ -34,7 +34,8 @@ class Server:
                 return _read(answer)
 
     def _connected(self) -> socket.socket:
-        connection = socket.create_connection((self._name, self.port), self.timeout)
+        address: tuple[Any, int] = (self._name, self.port)
+        connection = socket.create_connection(address, self.timeout)
         if not self.tls:
             return connection
         try:
