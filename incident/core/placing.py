@@ -219,10 +219,11 @@ class Placing:
     def reroot(self, incident: Incident, alert: StoredAlert, words: str = "") -> None:
         """The trouble lies in this alert's service: whoever the routes name for it is told as well.
 
-        Where it lay there before, and had gone, they are paged again, unless they have been just now.
+        Where it lay there before, and had gone, they are paged again, unless they have been just now. `words`: why it
+        does, where no news of this alert says so; then nobody is paged a second time.
         """
         was = incident.service
-        back = any(root["service"] == alert.service for root in incident.roots)
+        back = not words and any(root["service"] == alert.service for root in incident.roots)
         labels = {**_labels(alert, incident.drill), "severity": incident.severity}
         by_hand = "alertname" not in incident.labels  # then the title is a person's
         data = {

@@ -175,3 +175,14 @@ def test_what_a_person_has_called_the_same_trouble_goes_on_there(world: World) -
     world.end("mail")
     world.fire("mail", alertname="Other")
     assert world.roots == {"web": "investigating"}
+
+
+def test_who_was_paged_first_is_not_paged_again_when_the_incident_is_theirs_again(world: World) -> None:
+    world.policy = replace(POLICY, route=lambda labels: (labels["service"],), page_again=600)
+    world.fire("web")
+    world.fire("db")
+    world.wait(3600)
+    world.end("db")
+    world.wait(60)
+    assert world.roots == {"web": "investigating"}
+    assert [channel for _, _, channel in world.pages] == ["web", "db"]
