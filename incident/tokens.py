@@ -13,7 +13,7 @@ from incident.settings import Settings
 from incident.store import tokens as store
 from incident.store.database import Database
 
-_FRESH = 2.0  # seconds that a look at the table is trusted; another process may have revoked meanwhile
+_FRESH = 1.0  # seconds that a look at the table is trusted; another process may have made or revoked one meanwhile
 
 
 class Tokens:
@@ -68,11 +68,19 @@ class Tokens:
         held = self._lent.get(key) or self._sources.get(key)
         if held is not None:
             return held
+        stored = (await self._fresh()).get(key)
+        return None if stored is None else self._limited(stored)
+
+    async def any_source(self) -> bool:
+        """Whether any source has a token, by shopwatch.yaml or in the database. Raises StoreUnavailable."""
+        return bool(self._sources) or any(actor.kind is Kind.SOURCE for actor in (await self._fresh()).values())
+
+    async def _fresh(self) -> dict[str, Actor]:
+        """Those in the database, by hash. Raises StoreUnavailable."""
         if time.monotonic() - self._read_at > _FRESH:
             self._stored = await self._database.read(store.actors)
             self._read_at = time.monotonic()
-        stored = self._stored.get(key)
-        return None if stored is None else self._limited(stored)
+        return self._stored
 
     def _limited(self, actor: Actor) -> Actor:
         """A person may do what the token and the file both allow: lowering a role in the file works at once."""

@@ -14,7 +14,6 @@ from incident.desk import Desk
 from incident.errors import PartlyRefused
 from incident.store import runs as run_store
 from incident.web import api_models as models
-from incident.web.callers import Callers
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": models.ErrorShape, "description": text}
@@ -52,11 +51,8 @@ Person = Annotated[Actor, Depends(person)]
 class Api:
     """The routes of `/api/v1`. `observe` is told of every result that came in; `base_url` begins links."""
 
-    def __init__(
-        self, desk: Desk, callers: Callers, base_url: str, observe: Callable[[list[dict[str, Any]]], None]
-    ) -> None:
+    def __init__(self, desk: Desk, base_url: str, observe: Callable[[list[dict[str, Any]]], None]) -> None:
         self.desk = desk
-        self.callers = callers
         self.base_url = base_url
         self.observe = observe
         self.router = APIRouter(prefix="/api/v1", responses=_ERRORS)
@@ -238,11 +234,9 @@ class Api:
         said = args.role or str(self.desk.tokens_kept.role_of(args.name))
         role, kind = ("viewer", Kind.SOURCE) if source else (said, Kind.PERSON)
         secret = await self.desk.create_token(args.name, role, kind)
-        await self.callers.refresh()
         return {"name": args.name, "role": said, "token": secret}
 
     async def revoke_token(self, name: str, actor: Caller) -> Any:
         actor.must_be(Role.ADMIN, "revoke tokens")
         await self.desk.revoke_token(name)
-        await self.callers.refresh()
         return {"name": name, "revoked": True}

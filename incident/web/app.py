@@ -54,7 +54,6 @@ async def create_app(
     """`desk` has been started. `folder` is the workspace, for the status page's logo; `line` leads to the prober;
     `reload` reads the workspace again."""
     callers = Callers(desk)
-    await callers.refresh()
     metrics = Metrics(desk)
     app = FastAPI(
         title="Shopwatch",
@@ -65,7 +64,7 @@ async def create_app(
         redirect_slashes=False,
     )
     app.router.routes.extend(_plain_routes(desk, settings, folder, metrics))  # looked at in this order: hot ones first
-    api = Api(desk, callers, desk.base_url, metrics.observe)
+    api = Api(desk, desk.base_url, metrics.observe)
     app.include_router(api.router)
     app.include_router(HistoryApi(desk).router)
     app.include_router(MutingApi(desk).router)
@@ -90,7 +89,6 @@ async def create_app(
         nonlocal chat, slack
         gate.names = _names(settings)
         api.base_url = desk.base_url
-        await callers.refresh()
         if settings.slack != slack:
             old, chat, slack = chat, _chat_routes(desk), settings.slack
             app.router.routes[:] = [*(route for route in app.router.routes if route not in old), *chat]

@@ -7,21 +7,19 @@ from incident.desk import Desk
 
 
 class Callers:
-    """`open_to_loopback`: no source token is configured anywhere yet, neither in shopwatch.yaml nor in the database.
-
-    `neighbour` is the actor of a program on this machine that needs no token then.
-    """
+    """`neighbour` is the actor of a program on this machine, as long as it needs no token."""
 
     neighbour = Actor("loopback", Role.VIEWER, Kind.SOURCE)
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self.open_to_loopback = False
 
-    async def refresh(self) -> None:
-        """To be called at start, and whenever tokens were created or revoked."""
-        stored = any(token["kind"] == Kind.SOURCE for token in await self._desk.tokens())
-        self.open_to_loopback = not (stored or self._desk.settings.intake.sources)
+    async def open_to_loopback(self) -> bool:
+        """Whether no source token is configured anywhere yet, neither in shopwatch.yaml nor in the database.
+
+        Another process that makes the first one is noticed as soon as its token is. Raises StoreUnavailable.
+        """
+        return not await self._desk.tokens_kept.any_source()
 
     def signs(self, actor: Actor) -> bool:
         """Whether it is a source of which every word has to be signed."""

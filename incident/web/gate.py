@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from incident.errors import StoreUnavailable
 from incident.web import bodies, guards
 from incident.web.callers import Callers
 
@@ -115,6 +116,9 @@ class Gate:
         except Refusal as refusal:
             await answer(scope["path"], refusal)(scope, receive, send)
             return
+        except StoreUnavailable as error:  # nobody can say whose token it is
+            await answer(scope["path"], Refusal(503, str(error)))(scope, receive, send)
+            return
         await self.app(scope, receive, send)
 
     def _check_origin(self, peer: guards.Peer, rule: Rule) -> None:
@@ -134,9 +138,8 @@ class Gate:
             if not rule.signatures and self.callers.signs(actor):
                 raise Refusal(403, f"{actor.name} signs what it sends, and signatures are checked under /hooks only")
             return actor
-        asks = rule.access in (Access.INTAKE, Access.KEYED) and not self.callers.open_to_loopback
-        open_here = rule.access in (Access.INTAKE, Access.KEYED, Access.SCRAPE) and not asks
-        if open_here and guards.is_loopback(peer, self.names):
+        open_here = rule.access in (Access.INTAKE, Access.KEYED, Access.SCRAPE) and guards.is_loopback(peer, self.names)
+        if open_here and (rule.access is Access.SCRAPE or await self.callers.open_to_loopback()):
             return self.callers.neighbour
         if rule.access is Access.KEYED:
             return None

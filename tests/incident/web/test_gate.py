@@ -1,12 +1,16 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 from starlette.types import Message
 
+from incident.core.actor import Actor, Kind, Role
 from incident.desk import Desk
+from incident.store import tokens as store
 from incident.web.app import create_app
 from incident.web.gate import Access, bearer, rule_for
+from tests.incident.conftest import Clock
 from tests.incident.web.conftest import Connect
 
 pytestmark = pytest.mark.anyio
@@ -60,6 +64,26 @@ async def test_a_persons_token_does_not_close_the_alert_routes_to_this_machine(
 ) -> None:
     await connect(tokens["admin"]).post("/api/v1/tokens", json={"name": "lead", "role": "commander"})
     assert (await connect().get("/api/v2/alerts")).status_code == 200
+
+
+async def test_the_first_source_that_another_process_lets_in_closes_the_alert_routes_here_too(
+    connect: Connect, desk: Desk, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await connect().get("/api/v2/alerts")).status_code == 200
+    source = Actor("prometheus", Role.VIEWER, Kind.SOURCE)
+    await desk.database.write(lambda connection: store.add(connection, source, "secret", clock()))
+    seconds = time.monotonic() + 1.1
+    monkeypatch.setattr("incident.tokens.time.monotonic", lambda: seconds)
+    assert (await connect().get("/api/v2/alerts")).status_code == 401
+    assert (await connect("secret").get("/api/v2/alerts")).status_code == 200
+
+
+async def test_while_nobody_can_say_whose_token_it_is_everybody_is_told_to_come_again(
+    connect: Connect, desk: Desk
+) -> None:
+    clients = (connect(), connect("unknown"))
+    await desk.close()
+    assert [(await client.post("/api/v2/alerts", json=[])).status_code for client in clients] == [503, 503]
 
 
 async def test_a_source_may_give_its_token_as_the_password_of_basic(connect: Connect, tokens: dict[str, str]) -> None:
