@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection
 
 from incident.core.alerts import FIRING, StoredAlert
-from incident.core.muting.mute import Muted, Stage, mute_of
+from incident.core.muting.mute import Alone, Muted, Stage, mute_of
 from incident.core.muting.stages import World, build
 from incident.core.policy import world_of
 from incident.settings import Settings
@@ -51,6 +51,7 @@ class Holding:
     def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings
         self._shelf = Shelf()
+        self._oldest = Shelf()
         self._stages: tuple[Stage, ...] = ()
         self._basis: _Basis | None = None  # of the stages
         self._stored: _Basis | None = None  # of what the database says, once it is committed
@@ -106,16 +107,29 @@ class Holding:
                 found[alert.fingerprint] = why
         return found
 
-    def active(self, connection: Connection, now: datetime) -> list[StoredAlert]:
-        """Those that fire now, by fingerprint, with what holds them back now, whether the engine has looked or not."""
-        alerts = self._shelf.active(connection, now)
+    def active(self, connection: Connection, now: datetime, most: int | None = None) -> list[StoredAlert]:
+        """Those that fire now, by fingerprint, with what holds them back now, whether the engine has looked or not.
+
+        With `most` no more than so many: those that began first, the oldest first.
+        """
+        stages = self._stages_beyond(connection, now)
+        if most is None or not stages or all(isinstance(stage, Alone) for stage in stages):
+            alerts = (self._shelf if most is None else self._oldest).active(connection, now, most)
+            for stage in stages or ():
+                stage.start(alerts)
+        else:  # some look at other alerts too, which may be among the younger ones
+            firing = self._shelf.active(connection, now)
+            for stage in stages:
+                stage.start(firing)
+            alerts = sorted(firing, key=lambda alert: (alert.starts_at, alert.fingerprint))[:most]
+        return alerts if stages is None else [_as_now(alert, _why(stages, alert, now)) for alert in alerts]
+
+    def _stages_beyond(self, connection: Connection, now: datetime) -> tuple[Stage, ...] | None:
+        """What has to judge the alerts once more; None where the database says what holds them back now."""
         revision, settings, stored = _revision(connection), self._settings(), self._stored
         if stored is not None and stored.holds(revision, settings, now) and not alert_store.undecided(connection):
-            return alerts
-        stages = build(_world(connection, settings, now))
-        for stage in stages:
-            stage.start(alerts)
-        return [_as_now(alert, _why(stages, alert, now)) for alert in alerts]
+            return None
+        return build(_world(connection, settings, now))
 
 
 def _why(stages: Sequence[Stage], alert: StoredAlert, now: datetime) -> Muted | None:

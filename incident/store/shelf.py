@@ -35,10 +35,14 @@ class Shelf:
     def __init__(self) -> None:
         self._known: dict[str, tuple[Raw, StoredAlert]] = {}
 
-    def active(self, connection: Connection, now: datetime) -> list[StoredAlert]:
-        """As `store.alerts.active`. What has not changed since is the same object as before, and so are its parts."""
+    def active(self, connection: Connection, now: datetime, most: int | None = None) -> list[StoredAlert]:
+        """As `store.alerts.active`, or at `most` so many of them: those that began first, the oldest first.
+
+        What has not changed since the shelf was asked last is the same object as then, and so are its parts.
+        """
         fires = (alerts.c.state == FIRING, alerts.c.ends_at > now)
-        query = select(*_RAW).select_from(alerts).where(*fires).order_by(alerts.c.fingerprint)
+        order = [alerts.c.fingerprint] if most is None else [alerts.c.starts_at, alerts.c.fingerprint]
+        query = select(*_RAW).select_from(alerts).where(*fires).order_by(*order).limit(most)
         known, read = self._known, _reader(connection.dialect)
         kept: dict[str, tuple[Raw, StoredAlert]] = {}
         for raw in map(tuple, connection.execute(query)):

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -17,17 +18,16 @@ from incident.errors import PartlyRefused, StoreFull, StoreUnavailable
 from incident.settings import Settings
 from incident.web.alert_bytes import Written
 from incident.web.alert_json import BadDocument, read_alerts, timestamp
+from incident.web.alert_query import AlertQuery, passes_ours
 from incident.web.answers import NO_STORE, as_it_is, as_json, flag, no
 from incident.web.groups import in_groups
-from incident.web.matcher_text import read_matchers
 from incident.web.receivers import Receivers, alertmanager_yaml
 from incident.web.silence_routes import SilenceRoutes
-from probes.labels import BadMatcher, all_match
-from probes.regex import BadRegex, compile_strangers
+from probes.labels import BadMatcher
+from probes.regex import BadRegex
 
 log = structlog.get_logger("intake")
 API_VERSION = "0.34.0"  # of Alertmanager's API that is spoken here; amtool compares it with its own
-Chosen = tuple[StoredAlert, tuple[str, ...]]  # with its receivers
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -82,56 +82,43 @@ class Alertmanager:
 
     async def get_alerts(self, request: Request) -> Response:
         try:
-            chosen = await self._chosen(request)
+            query = AlertQuery.of(request.query_params)
         except (BadMatcher, BadRegex) as error:
             return JSONResponse(str(error), 400, NO_STORE)
-        most = request.query_params.get("limit", "")
-        if most.isdigit() and 0 < int(most) < len(chosen):  # our own commands ask so; Alertmanager knows no limit
-            chosen = sorted(chosen, key=lambda one: (one[0].starts_at, one[0].fingerprint))[: int(most)]
-        return as_it_is(await asyncio.to_thread(self.written.several, chosen))
+        most = _limit(request)
+        firing = await self._firing(query, most)
+
+        def written() -> bytes:
+            chosen = query.among(firing, self.receivers)
+            if most is not None and most < len(chosen):
+                chosen = sorted(chosen, key=lambda one: (one[0].starts_at, one[0].fingerprint))[:most]
+            return self.written.several(chosen)
+
+        return as_it_is(await asyncio.to_thread(written))  # thousands take their time: nobody else is to wait for them
 
     async def get_groups(self, request: Request) -> Response:
         """By service, as incidents are, receiver and route."""
         try:
-            chosen = await self._chosen(request, only_named=True)
+            query = AlertQuery.of(request.query_params)
         except (BadMatcher, BadRegex) as error:
             return JSONResponse(str(error), 400, NO_STORE)
         muted_too = flag(request.query_params.get("muted", ""))
+        firing = await self._firing(query)
 
         def written() -> Response:
+            chosen = query.among(firing, self.receivers, only_named=True)
             return as_json(in_groups(chosen, self.receivers, muted_too=muted_too))
 
-        return await asyncio.to_thread(written)  # ten thousand take a second, and nobody else is to wait for them
+        return await asyncio.to_thread(written)  # ten thousand take a second
 
-    async def _chosen(self, request: Request, *, only_named: bool = False) -> list[Chosen]:
-        """Who fires and is asked for, by fingerprint, with the receivers; `only_named`: those that are asked for.
-
-        Raises BadMatcher, BadRegex.
-        """
-        query = request.query_params
-        matchers = read_matchers(query.getlist("filter"))
-        named = compile_strangers(query["receiver"]) if query.get("receiver") else None
-        if not self._of_receivers(request):
+    async def _firing(self, query: AlertQuery, most: int | None = None) -> list[StoredAlert]:
+        """Among which those that are asked for are to be found: by fingerprint, or the `most` oldest in their order."""
+        if query.nothing:
             return []
-        shown = {name: flag(query.get(name, "")) for name in ("active", "silenced", "inhibited")}
-        alerts = await self.desk.alerts()
-
-        def choose() -> list[Chosen]:
-            chosen = []
-            for alert in alerts:
-                if not _shown(alert, shown) or not all_match(matchers, alert.matched):
-                    continue
-                receivers = self.receivers.of(alert).channels
-                asked = receivers if named is None else tuple(name for name in receivers if named.fullmatch(name))
-                if asked:
-                    chosen.append((alert, asked if only_named else receivers))
-            return chosen
-
-        return await asyncio.to_thread(choose)  # thousands take their time, and nobody else is to wait for them
-
-    def _of_receivers(self, request: Request) -> bool:
-        """Whether `receiver_matchers` lets ours pass, which have no labels. Raises BadMatcher."""
-        return all_match(read_matchers(request.query_params.getlist("receiver_matchers")), {})
+        if most is None or not query.everything:
+            return await self.desk.alerts()
+        now = self.desk.now()
+        return await self.desk.database.read(lambda connection: self.desk.holding.active(connection, now, most))
 
     async def get_status(self, request: Request) -> Response:
         version = {
@@ -153,7 +140,7 @@ class Alertmanager:
 
     async def get_receivers(self, request: Request) -> Response:
         try:
-            shown = self._of_receivers(request)
+            shown = passes_ours(request.query_params)
         except BadMatcher as error:
             return JSONResponse(str(error), 400, NO_STORE)
         return as_json([{"name": name, "labels": {}} for name in self.receivers.names if shown])
@@ -167,13 +154,10 @@ async def deprecated(request: Request) -> Response:
     return JSONResponse({"status": "deprecated", "error": text}, 410, NO_STORE)
 
 
-def _shown(alert: StoredAlert, shown: Mapping[str, bool]) -> bool:
-    """`shown`: active, silenced and inhibited ones or not; an alert held back otherwise is none of the three."""
-    if alert.muted is None:
-        return shown["active"]
-    return not (
-        (alert.muted["silencedBy"] and not shown["silenced"]) or (alert.muted["inhibitedBy"] and not shown["inhibited"])
-    )
+def _limit(request: Request) -> int | None:
+    """How many are asked for at the most. Our own commands say so; Alertmanager knows no limit."""
+    said = request.query_params.get("limit", "")
+    return (int(said) or None) if re.fullmatch("[0-9]{1,9}", said) else None
 
 
 class Crowd:
