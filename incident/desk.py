@@ -368,12 +368,13 @@ class Desk:
 
     # The engine
 
-    async def cycle(self, now: datetime, *, storm: bool = False) -> datetime | None:
+    async def cycle(self, now: datetime, *, storm: bool = False, patient: bool = False) -> datetime | None:
         """Decides on everything that waits or is due at `now`; `storm`: it is part of very much that comes at once.
 
-        Returns when the next thing is due by itself.
+        `patient`: it may hesitate (`cycling.hesitates`). Returns when the next thing is due by itself.
         """
-        return await self.cycling.cycle(now, replace(self._policy, storm=storm), self._telling(), self._listening_since)
+        policy = replace(self._policy, storm=storm)
+        return await self.cycling.cycle(now, policy, self._telling(), self._listening_since, patient=patient)
 
     async def rebuild(self) -> int:
         """Makes the cache of incidents anew from their events. Returns how many there are."""

@@ -34,7 +34,8 @@ class Changed(Protocol):
 
 class Cycling:
     """`last_s`: seconds of the last cycle. `count` and `failed`: how many there were. `decided`: events that came of
-    them. `write` tries again where somebody else was faster; `changed` tells who waits for news."""
+    them. `hesitates`: the last one left alerts waiting, for what may come with them. `write` tries again where somebody
+    else was faster; `changed` tells who waits for news."""
 
     def __init__(self, database: Database, holding: Holding, write: Write, changed: Changed) -> None:
         self._database = database
@@ -45,6 +46,7 @@ class Cycling:
         self._shelf = OpenShelf()
         self.last_s = 0.0
         self.count = self.failed = self.decided = 0
+        self.hesitates = False
 
     @property
     def pulse(self) -> int:
@@ -52,7 +54,7 @@ class Cycling:
         return self.count - self.failed
 
     async def cycle(
-        self, now: datetime, policy: Policy, telling: Telling, listening_since: datetime
+        self, now: datetime, policy: Policy, telling: Telling, listening_since: datetime, *, patient: bool = False
     ) -> datetime | None:
         """Returns when the next thing is due by itself."""
 
@@ -60,6 +62,7 @@ class Cycling:
             return engine.step(
                 connection, now, policy, telling,
                 listening_since=listening_since, holding=self._holding, shelf=self._shelf,
+                patient=patient,
             )  # fmt: skip
 
         started, well = time.perf_counter(), False
@@ -76,6 +79,7 @@ class Cycling:
     async def _steps(self, step: Callable[[Connection], engine.Step], now: datetime) -> datetime | None:
         for _ in range(MOST_STEPS):
             done = await self._step(step)
+            self.hesitates = done.hesitates
             if done.events:
                 self.decided += done.events
                 await self._changed(messages=done.messages)

@@ -55,12 +55,20 @@ _IDLE = 1.0  # seconds between cycles at the most: whatever the clock does, noth
 
 @dataclass(frozen=True)
 class Step:
-    """What one transaction did. `more`: alerts are still waiting. `next_due`: when something happens by itself."""
+    """What one transaction did. `more`: alerts are still waiting. `next_due`: when something happens by itself.
+
+    `hesitates`: it has left the alerts waiting, since incidents would open for them that may have one cause.
+    """
 
     events: int
     messages: int
     more: bool
     next_due: datetime | None
+    hesitates: bool = False
+
+
+class _OneCause(Exception):
+    """Several incidents would open whose services need the same."""
 
 
 def step(
@@ -72,10 +80,12 @@ def step(
     listening_since: datetime,
     holding: Holding,
     shelf: OpenShelf,
+    patient: bool = False,
 ) -> Step:
     """Decides on the alerts that wait and are not held back, and on what is due at `now`.
 
     `listening_since`: when this process started. `shelf`: the open incidents; it forgets where this comes to nothing.
+    `patient`: it may hesitate.
     """
     alert_store.expire(connection, now, listening_since)
     policy = replace(
@@ -89,8 +99,12 @@ def step(
     waiting = alert_store.waiting(connection, _AT_ONCE)
     judged = holding.judge(connection, waiting, now)
     heard_of = [alert for alert in waiting if alert.fingerprint not in judged.held]
-    at = _At(connection, now, policy, telling, shelf)
-    done = [_decide_on(at, heard_of)]
+    at = _At(connection, now, policy, telling, shelf, patient)
+    done, hesitates = [], False
+    try:
+        done.append(_decide_on(at, heard_of))
+    except _OneCause:
+        hesitates = True
     done.append(_time(at, shelf.listed(connection)))
     open_now = shelf.listed(connection)
     done.append(remind(connection, now, telling))
@@ -99,8 +113,9 @@ def step(
     return Step(
         events=sum(events for events, _ in done),
         messages=sum(messages for _, messages in done),
-        more=len(waiting) == _AT_ONCE or judged.again,
+        more=(len(waiting) == _AT_ONCE or judged.again) and not hesitates,
         next_due=min((due if due > now else now + _LATE for due in dues if due is not None), default=None),
+        hesitates=hesitates,
     )
 
 
@@ -113,6 +128,7 @@ class _At:
     policy: Policy
     telling: Telling
     shelf: OpenShelf
+    patient: bool
 
     def commit(self, draft: Draft, before: Sequence[Incident]) -> tuple[int, int]:
         """Returns how many events and messages there were."""
@@ -127,7 +143,7 @@ def _decide_on(at: _At, waiting: Sequence[StoredAlert]) -> tuple[int, int]:
     try:
         with at.connection.begin_nested():
             return _decide(at, waiting)
-    except (SQLAlchemyError, Conflict):
+    except (SQLAlchemyError, Conflict, _OneCause):
         raise
     except Exception as error:
         at.shelf.forget()
@@ -152,9 +168,16 @@ def _decide(at: _At, waiting: Sequence[StoredAlert]) -> tuple[int, int]:
         own = {one.merged_into for one in found if one.merged_into is not None} - known
     draft = Draft(concerned, incident_store.next_number(connection), at.now)
     belongs = decide(waiting, draft, at.policy)
+    if at.patient and _may_have_one_cause(draft, at.policy):
+        raise _OneCause
     recall(connection, draft)
     alert_store.decided(connection, waiting, belongs)
     return at.commit(draft, concerned)
+
+
+def _may_have_one_cause(draft: Draft, policy: Policy) -> bool:
+    new = {draft.incidents[event.incident].service for event in draft.events if event.kind == "opened"}
+    return any(policy.services.both_need(one, other) is not None for one in new for other in new if one < other)
 
 
 def _time(at: _At, open_now: Sequence[Incident]) -> tuple[int, int]:
@@ -216,7 +239,7 @@ async def run(desk: "Desk") -> None:
                 log.warning("away for a while", seconds=round((now - last).total_seconds()))
                 desk.was_away(now)
             last = now
-            due = await desk.cycle(now, storm=crowds.storm)
+            due = await _cycle(desk, crowds, now)
             if due is not None:
                 wait = max(0.0, min(wait, (due - now) / timedelta(seconds=1)))
         except (StoreFull, StoreUnavailable) as error:
@@ -229,6 +252,15 @@ async def run(desk: "Desk") -> None:
         gap = _next_gap(gap if crowds.come else 0.0, desk.cycling.last_s) if news else _LEAST_GAP
         await asyncio.sleep(gap)
         await heard(desk.wake, wait)
+
+
+async def _cycle(desk: "Desk", crowds: Crowds, now: datetime) -> datetime | None:
+    due = await desk.cycle(now, storm=crowds.storm, patient=desk.cascades and not crowds.come)
+    if not desk.cycling.hesitates:
+        return due
+    await asyncio.sleep(_LET_COME)
+    crowds.let_come(desk.gathering.news, time.monotonic())
+    return await desk.cycle(desk.now(), storm=crowds.storm)
 
 
 def _next_gap(gap: float, took: float) -> float:

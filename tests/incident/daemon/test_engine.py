@@ -185,6 +185,47 @@ async def test_a_storm_that_begins_far_from_its_root_is_one_incident_and_one_pag
         await desk.close()
 
 
+SIBLINGS = {"web": {"title": "W", "needs": ["db"]}, "app": {"title": "A", "needs": ["db"]}, "db": {"title": "D"}}
+
+
+async def test_two_that_need_the_same_wait_a_moment_for_it_and_page_once(database_url: str, clock: Clock) -> None:
+    desk = Desk(database_url, Settings.model_validate({**SHOP, "services": SIBLINGS}), clock=clock)
+    await desk.start()
+    try:
+        await desk.intake([firing("web"), firing("app")], "prometheus")
+        await desk.cycle(clock.now, patient=True)
+        assert desk.cycling.hesitates
+        assert await desk.incidents() == []
+        await desk.intake([firing("db")], "prometheus")
+        await desk.cycle(clock.now)
+        assert [one.service for one in await desk.incidents()] == ["db"]
+        assert Counter(one["kind"] for one in await desk.deliveries())["page"] == 1
+    finally:
+        await desk.close()
+
+
+async def test_when_nothing_follows_they_are_two_incidents(database_url: str) -> None:
+    desk = Desk(database_url, Settings.model_validate({**SHOP, "services": SIBLINGS}))
+    await desk.start()
+    running = asyncio.create_task(engine.run(desk))
+    try:
+        await asyncio.sleep(0.1)
+        await desk.intake([firing("web", desk.now()), firing("app", desk.now())], "prometheus")
+        await until(lambda: firing_in(desk), 2)
+        assert {one.service for one in await desk.incidents()} == {"web", "app"}
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+        await desk.close()
+
+
+async def test_a_single_one_is_never_left_waiting(desk: Desk, clock: Clock) -> None:
+    await desk.intake([firing("checkout"), firing("payment")], "prometheus")
+    await desk.cycle(clock.now, patient=True)
+    assert not desk.cycling.hesitates
+    assert len(await desk.incidents()) == 2
+
+
 async def test_one_alert_after_the_other_is_decided_on_at_once_each(desk: Desk) -> None:
     running = asyncio.create_task(engine.run(desk))
     try:
