@@ -26,6 +26,7 @@ from incident.chat.words import HELP, Typed, parse
 from incident.core.model import Incident
 from incident.desk import Desk
 from incident.errors import IncidentError, Refused
+from incident.naming import meant
 from incident.settings import SlackSettings
 
 log = structlog.get_logger("incident.chat")
@@ -136,7 +137,8 @@ class Chat:
             return _listed(await self.desk.incidents(open_only=True))
         if typed.action == "show":
             return summary(await self.desk.incident(typed.number or 0))
-        incident = await self.desk.perform(typed.action, typed.number, actor, typed.args)
+        args = await meant(self.desk, typed.action, actor, typed.args)
+        incident = await self.desk.perform(typed.action, typed.number, actor, args)
         return f"Done. {summary(incident)}"
 
 

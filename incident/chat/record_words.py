@@ -116,7 +116,7 @@ def _cause(rest: str, now: datetime) -> Given:
 
 
 def _runbook(rest: str, now: datetime) -> Given:
-    return {"name": _said(rest, "runbook 12 payment-failure")}
+    return {"name": _said(rest, "runbook 12 payment-channel-failure")}
 
 
 def _silence(rest: str, now: datetime) -> Given:

@@ -12,6 +12,7 @@ from incident.core.actor import Actor, Kind, Role
 from incident.core.model import Event, Incident
 from incident.desk import Desk
 from incident.errors import PartlyRefused
+from incident.naming import meant
 from incident.store import runs as run_store
 from incident.web import api_models as models
 
@@ -109,7 +110,7 @@ class Api:
         """The route of one action. Where no argument is required, neither is a body."""
 
         async def act(number: Number, actor: Caller, args: Any) -> dict[str, Any]:
-            given = {} if args is None else args.given()
+            given = await meant(self.desk, action, actor, {} if args is None else args.given())
             return self._json(await self.desk.perform(action, number, actor, given))
 
         if any(field.is_required() for field in model.model_fields.values()):

@@ -84,7 +84,7 @@ def test_a_file_is_attached_and_saved_again(shopwatch: Run, tmp_path: Path) -> N
 def test_what_should_not_have_been_written_is_blanked(shopwatch: Run) -> None:
     number = opened(shopwatch)
     shopwatch("note", number, "card 4111")
-    shopwatch("incident", "runbook", number, "payment-failure")
+    shopwatch("incident", "runbook", number, "payment-channel-failure")
     seq = next(e["seq"] for e in json.loads(shopwatch("timeline", number, "--json").stdout) if e["text"] == "card 4111")
     shopwatch("incident", "redact", number, str(seq), "a card")
     assert "4111" not in shopwatch("timeline", number).stdout

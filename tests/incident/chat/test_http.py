@@ -140,6 +140,22 @@ async def test_a_payload_that_makes_no_sense_is_taken_and_does_nothing(
     assert (await desk.incident(1)).acknowledged_at is None
 
 
+@pytest.mark.parametrize("who", ["boss", "Boss", "@boss", "<@U0B0SS>", "<@U0B0SS|the.boss>", "U0B0SS"])
+async def test_a_role_is_given_to_a_person_by_name_or_by_mention(
+    slack: httpx.AsyncClient, desk: Desk, who: str
+) -> None:
+    body = command(f"assign 1 commander {who}")
+    await slack.post("/slack/commands", content=body, headers=signed(body))
+    assert (await desk.incident(1)).roles == {"commander": "boss"}
+
+
+@pytest.mark.parametrize("who", ["bos", "<@U0OTHER>", "nobody"])
+async def test_nobody_is_put_in_charge_whom_nobody_knows(slack: httpx.AsyncClient, desk: Desk, who: str) -> None:
+    body = command(f"assign 1 commander {who}")
+    await slack.post("/slack/commands", content=body, headers=signed(body))
+    assert (await desk.incident(1)).roles == {}
+
+
 async def test_a_pressed_button_acts(slack: httpx.AsyncClient, desk: Desk) -> None:
     pressed = {
         "type": "block_actions",
