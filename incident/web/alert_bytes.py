@@ -32,9 +32,10 @@ class Written:
                 there = (alert, receivers, times.of(alert) + lasting, lasting)
             kept[alert.fingerprint] = there
             parts.append(there[2])
-        if len(kept) + len(known) > _MOST:
-            known = {}
-        self._known = {**known, **kept}
+        if kept.keys() == known.keys():
+            self._known = kept
+        else:
+            self._known = kept if len(kept) + len(known) > _MOST else {**known, **kept}
         return b"[" + b",".join(parts) + b"]"
 
 
