@@ -30,6 +30,7 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -m compileall -q cli.py drills incident probes runbooks  # else commands may compile at every start
 	@touch $@
 
 oscar: $(VENV)/.installed  # a third-party shop for the tests that walk a real one

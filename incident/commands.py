@@ -10,6 +10,7 @@ from probes.terminal import REFUSED, clean, emit_json, fail, local_time, workspa
 
 SEVERITIES = ("SEV1", "SEV2", "SEV3", "SEV4")
 STATUSES = ("investigating", "identified", "monitoring", "resolved")
+_LATEST = 10  # events that are shown with an incident
 
 
 @click.command()
@@ -109,10 +110,11 @@ def show(number: int, url: str | None, as_json: bool) -> None:
         emit_json(found)
         return
     print_incident(found)
-    events = client.get(f"/api/v1/incidents/{number}/timeline")
-    if len(events) > 10:
-        click.echo(f"  … {len(events) - 10} earlier events: shopwatch timeline {number}")
-    print_events(events[-10:])
+    after = max(0, found["seq"] - _LATEST)
+    events = client.get(f"/api/v1/incidents/{number}/timeline", after=after)[-_LATEST:]  # more may have come meanwhile
+    if events and events[0]["seq"] > 1:
+        click.echo(f"  … {events[0]['seq'] - 1} earlier events: shopwatch timeline {number}")
+    print_events(events)
 
 
 @incident.command()

@@ -18,7 +18,15 @@ from tests.incident import a_daemon
 
 ALERTS, SECONDS = 10_000, 30.0
 MOST = 0.2  # seconds, the median
-COMMANDS = (("incident", "list"), ("incident", "show", "1"), ("incident", "list", "--json"), ("alert", "list"))
+COMMANDS = (
+    ("incident", "list"),
+    ("incident", "list", "--json"),
+    ("incident", "show", "1"),
+    ("incident", "timeline", "1"),
+    ("alert", "list"),
+    ("alert", "list", "--json"),
+    ("silence", "list"),
+)
 
 
 def _storm(port: int) -> None:
@@ -38,6 +46,7 @@ def measure(folder: Path) -> dict[tuple[str, ...], list[float]]:
     a_daemon.workspace(folder / "shop", f"shop: {{name: Bench}}\nservices:\n{services}")
     took: dict[tuple[str, ...], list[float]] = {command: [] for command in COMMANDS}
     environment = a_daemon.environment(folder / "state")
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as where people work: what Python compiled once is kept
     with a_daemon.running(folder / "shop", folder / "state") as daemon:
         storm = threading.Thread(target=_storm, args=(int(daemon.url.rpartition(":")[2]),))
         storm.start()
