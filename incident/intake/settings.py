@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from incident.muting_settings import Matcher
 from probes.duration import parse_duration
@@ -21,6 +21,24 @@ Field_ = Annotated[str, AfterValidator(_path), StringConstraints(max_length=1000
 """Where a value is: a JSONPath (`$…`), or the value itself."""
 
 
+def _several(given: object) -> object:
+    if isinstance(given, list | tuple):
+        return given
+    if isinstance(given, str):
+        return (given,)
+    raise ValueError("should be a path or a word, or a list of them")
+
+
+_ONE = {"type": "string", "maxLength": 1000}
+Fields = Annotated[
+    tuple[Field_, ...],
+    BeforeValidator(_several),
+    Field(min_length=1, max_length=10),
+    WithJsonSchema({"anyOf": [_ONE, {"type": "array", "items": _ONE, "minItems": 1, "maxItems": 10}]}),
+]
+"""One, or several of which the first counts that finds something."""
+
+
 class Hmac(Strict):
     """How a source signs: HMAC-SHA256 in hexadecimal, of the body; of `TIMESTAMP:body` where it sends a timestamp."""
 
@@ -36,16 +54,17 @@ def _hmac(value: object) -> object:
 class Mapping(Strict):
     """How `/hooks/generic` reads this source. `each` finds the alerts in the body; the other paths start at one.
 
-    An alert is over where `status` has one of the words in `resolved`.
+    An alert is over where `status` has one of the words in `resolved`. `inside`: a text that holds the body's JSON.
     """
 
+    inside: Annotated[str, AfterValidator(check_path)] | None = None
     each: Annotated[str, AfterValidator(check_path)] = "$"
-    labels: dict[str, Field_] = Field(min_length=1)
-    annotations: dict[str, Field_] = Field(default_factory=dict)
-    status: Field_ | None = None
+    labels: dict[str, Fields] = Field(min_length=1)
+    annotations: dict[str, Fields] = Field(default_factory=dict)
+    status: Fields | None = None
     resolved: tuple[str, ...] = ("resolved", "ok", "recovered", "closed", "up")
-    starts_at: Field_ | None = None
-    link: Field_ | None = None
+    starts_at: Fields | None = None
+    link: Fields | None = None
 
 
 class DeadMan(Strict):

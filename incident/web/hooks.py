@@ -19,6 +19,7 @@ from incident.intake import generic, pagerduty, severities, webhook
 from incident.intake.payload import Unreadable, a_dict, decoded, instant, text
 from incident.intake.settings import Source
 from incident.intake.signature import BadSignature, check
+from incident.web.bodies import too_deep
 from incident.web.callers import Callers
 from probes.alert import Alert
 
@@ -127,7 +128,12 @@ def _grafana(body: Any, source: Source | None, now: datetime) -> list[Alert]:
 def _generic(body: Any, source: Source | None, now: datetime) -> list[Alert]:
     if source is None or source.map is None:
         raise Unreadable("no mapping is configured for this sender: see `map` under intake.sources in shopwatch.yaml")
-    return generic.read(body, source.map, now, _hold(source, generic.HOLD))
+    wrapped = generic.inside(body, source.map)
+    if wrapped is not None:
+        if too_deep(wrapped):
+            raise Unreadable(f"the text in {source.map.inside} is nested too deep")
+        body = decoded(wrapped)
+    return generic.read(body, source.map, now, _hold(source, generic.HOLD), source.name)
 
 
 def _hold(source: Source | None, default: timedelta) -> timedelta:
