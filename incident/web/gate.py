@@ -6,7 +6,7 @@ Default is closed: a path that no rule below names needs a token.
 import asyncio
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
@@ -40,11 +40,15 @@ class Rule:
     body_limit: int = 256 * KIB
     types: tuple[str, ...] = JSON_TYPE
     signatures: bool = False  # the route checks those of sources that sign
+    plain_with: str | None = (
+        None  # the header of a sender that calls its JSON text/plain; no web page can send it unasked
+    )
 
 
 _TOKEN = Rule(Access.TOKEN)
 _INTAKE = Rule(Access.INTAKE, 4096 * KIB)
 _ATTACHMENT = Rule(Access.TOKEN, 2048 * KIB)
+_HOOKS = Rule(Access.INTAKE, 4096 * KIB, signatures=True)
 _KEYED = Rule(Access.KEYED, 512 * KIB)
 _EXACT = dict.fromkeys(
     (
@@ -61,6 +65,7 @@ _EXACT = dict.fromkeys(
     Rule(Access.PUBLIC),
 ) | {
     "/api/v1/results": Rule(Access.TOKEN, 16_384 * KIB),
+    "/hooks/generic": replace(_HOOKS, plain_with="x-amz-sns-message-type"),
     "/probe": Rule(Access.SCRAPE),
     "/v2/enqueue": _KEYED,
     "/v2/change/enqueue": _KEYED,
@@ -68,7 +73,7 @@ _EXACT = dict.fromkeys(
 }
 _ALERTMANAGER = ("alerts", "silences", "silence", "status", "receivers")
 _PREFIXES = [(f"/api/{version}/{name}", _INTAKE) for version in ("v1", "v2") for name in _ALERTMANAGER] + [
-    ("/hooks", Rule(Access.INTAKE, 4096 * KIB, signatures=True)),
+    ("/hooks", _HOOKS),
     ("/incidents", Rule(Access.PUBLIC)),
     ("/slack", Rule(Access.SIGNED, types=FORM_TYPES)),
 ]
@@ -124,7 +129,8 @@ class Gate:
     def _check_origin(self, peer: guards.Peer, rule: Rule) -> None:
         if text := guards.foreign(peer, self.names):
             raise Refusal(403, f"refused: {text}")
-        if text := guards.wrong_content_type(peer, rule.types):
+        types = (*rule.types, "text/plain") if rule.plain_with in peer.headers else rule.types
+        if text := guards.wrong_content_type(peer, types):
             raise Refusal(415, text)
 
     async def _caller(self, peer: guards.Peer, rule: Rule) -> Any:

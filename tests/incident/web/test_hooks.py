@@ -317,6 +317,23 @@ async def test_a_mapping_a_service_and_severities_of_the_sources_own(
     assert (incident.service, incident.severity) == ("logistics", "SEV1")
 
 
+async def test_amazons_plain_text_is_read_where_its_header_says_that_it_is_amazons(
+    connect: Connect, desk: Desk
+) -> None:
+    mapping = {"inside": "$.Message", "labels": {"alertname": "$.AlarmName"}}
+    source = {"name": "cloudwatch", "token": "t", "map": mapping}
+    await desk.reload(Settings.model_validate({**SHOP, **MORE, "intake": {"sources": [source]}}))
+    said = json.dumps({"Type": "Notification", "Message": json.dumps({"AlarmName": "orders-stuck"})})
+    plain = {"Content-Type": "text/plain; charset=UTF-8"}
+    theirs = connect(token="t", headers={**plain, "x-amz-sns-message-type": "Notification"})
+    assert (await connect(token="t", headers=plain).post("/hooks/generic", content=said)).status_code == 415
+    assert (await theirs.post("/hooks/grafana", content=said)).status_code == 415
+    assert (await theirs.post("/hooks/generic", content=said)).status_code == 200
+    assert [alert.name for alert in await desk.alerts()] == ["orders-stuck"]
+    deep = json.dumps({"Message": "[" * 70 + "]" * 70})
+    assert (await theirs.post("/hooks/generic", content=deep)).status_code == 400
+
+
 async def test_who_has_no_mapping_is_told_where_to_write_one(connect: Connect) -> None:
     answer = await connect().post("/hooks/generic", json={})
     assert (answer.status_code, "intake.sources" in answer.json()["error"]) == (400, True)
