@@ -122,7 +122,9 @@ class Holding:
             for stage in stages:
                 stage.start(firing)
             alerts = sorted(firing, key=lambda alert: (alert.starts_at, alert.fingerprint))[:most]
-        return alerts if stages is None else [_as_now(alert, _why(stages, alert, now)) for alert in alerts]
+        if not stages:
+            return alerts if stages is None else [_as_now(alert, None) for alert in alerts]
+        return [_as_now(alert, _why(stages, alert, now)) for alert in alerts]
 
     def _stages_beyond(self, connection: Connection, now: datetime) -> tuple[Stage, ...] | None:
         """What has to judge the alerts once more; None where the database says what holds them back now."""
