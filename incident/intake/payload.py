@@ -13,6 +13,7 @@ from probes.alert import Alert
 MOST_ALERTS = 1000  # in one payload
 MOST_PAIRS = 64
 LONGEST_NAME, LONGEST_VALUE = 256, 16 * 1024
+_LONGEST_INSTANT = 64  # characters, digits
 _LAST = 4_102_444_800  # 2100, in Unix seconds: what is more is milliseconds, or nanoseconds
 
 
@@ -82,7 +83,9 @@ def instant(value: Any) -> datetime | None:
             return None
         return None if found.year <= 1 else _utc(found)
     try:
-        seconds = Decimal(str(value))
+        seconds = Decimal(str(value)[:_LONGEST_INSTANT])
+        if not seconds.is_finite() or seconds.adjusted() > _LONGEST_INSTANT:  # infinity stays it, however divided
+            return None
         while abs(seconds) > _LAST:
             seconds /= 1000
         return datetime.fromtimestamp(float(seconds), UTC) if seconds > 0 else None

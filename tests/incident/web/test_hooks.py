@@ -2,6 +2,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import time
 from typing import Any
 
 import pytest
@@ -355,6 +356,19 @@ async def test_text_that_is_not_quite_unicode_costs_no_alert(connect: Connect, d
     found = await desk.alerts()
     assert sorted(alert.service for alert in found) == ["caf\ufffd \ufffd", "cart"]
     assert "Queue w\ufffdchst" in [alert.summary for alert in found]
+
+
+@pytest.mark.parametrize("instant", ["Infinity", "-Infinity", "NaN", "1e999999", "9" * 4000, '"' + "9" * 500_000 + '"'])
+async def test_an_instant_without_end_holds_nobody_up(connect: Connect, instant: str) -> None:
+    """Divided until it is a time, infinity never was one."""
+    client = connect(headers={"Content-Type": "application/json"})
+    item = f'{{"status": "firing", "labels": {{"a": "b"}}, "startsAt": {instant}}}'
+    event = json.dumps({**TRIGGER, "payload": {**TRIGGER["payload"], "timestamp": "T"}}).replace('"T"', instant)  # type: ignore[dict-item]
+    async with asyncio.timeout(5):
+        for path, body in (("/hooks/grafana", f'{{"alerts": [{",".join([item] * 100)}]}}'), ("/v2/enqueue", event)):
+            before = time.thread_time()
+            assert (await client.post(path, content=body)).status_code in (200, 202, 400, 413)
+            assert time.thread_time() - before < 1
 
 
 async def test_a_watchdog_pages_nobody_while_it_barks(connect: Connect, desk: Desk, clock: Clock) -> None:
