@@ -10,7 +10,6 @@ from sqlalchemy import Connection, delete, insert, select
 from incident.intake.pagerduty import Event
 from incident.store.sql import insert_new, upsert
 from incident.store.tables import changes, event_keys
-from probes.alert import fingerprint
 
 Labels = Mapping[str, str]
 Choose = Callable[[Labels, Labels], Labels]
@@ -26,11 +25,11 @@ class Known:
 
 def known_as(connection: Connection, source: str, key: str) -> Known | None:
     """None for a key that is unknown, or over."""
-    query = select(event_keys.c.key, event_keys.c.labels).where(
-        event_keys.c.source == source, event_keys.c.key.in_((key, _former(key)))
+    query = select(event_keys.c.source, event_keys.c.labels).where(
+        event_keys.c.source.in_((source, _before(source))), event_keys.c.key == key
     )
-    rows = {row.key: row.labels for row in connection.execute(query)}
-    return Known(rows[key], tuple(rows.get(_former(key), ()))) if key in rows else None
+    rows = {row.source: row.labels for row in connection.execute(query)}
+    return Known(rows[source], tuple(rows.get(_before(source), ()))) if source in rows else None
 
 
 def remember(connection: Connection, source: str, key: str, labels: Labels, now: datetime) -> None:
@@ -46,7 +45,7 @@ def remember_as(connection: Connection, source: str, event: Event, choose: Choos
         return known
     former = () if known is None else (*known.former, known.labels)
     rows = [_row(source, event.key, chosen, now)]
-    upsert(connection, event_keys, [*rows, _row(source, _former(event.key), list(former), now)] if former else rows)
+    upsert(connection, event_keys, [*rows, _row(_before(source), event.key, list(former), now)] if former else rows)
     return Known(chosen, former)
 
 
@@ -54,9 +53,9 @@ def _row(source: str, key: str, labels: Any, now: datetime) -> dict[str, Any]:
     return {"source": source, "key": key, "labels": labels, "at": now}
 
 
-def _former(key: str) -> str:
-    """The key of the row that lists what it was known by before; it may be as long as a key can be itself."""
-    return f"^{fingerprint({'key': key})}"
+def _before(source: str) -> str:
+    """Whose rows list what this source's keys were known by before: no name of a source has more than one line."""
+    return f"{source}\nbefore"
 
 
 def labels_under(connection: Connection, source: str, prefix: str) -> dict[str, dict[str, str]]:
@@ -69,7 +68,7 @@ def labels_under(connection: Connection, source: str, prefix: str) -> dict[str, 
 
 def forget(connection: Connection, source: str, key: str) -> None:
     """With all that it was known by before."""
-    its = (event_keys.c.source == source, event_keys.c.key.in_((key, _former(key))))
+    its = (event_keys.c.source.in_((source, _before(source))), event_keys.c.key == key)
     connection.execute(delete(event_keys).where(*its))
 
 
