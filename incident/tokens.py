@@ -6,12 +6,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
+
 from incident.core.actor import Actor, Kind, Role
 from incident.core.alerts import readable
 from incident.errors import Refused
 from incident.settings import Settings
 from incident.store import tokens as store
 from incident.store.database import Database
+
+log = structlog.get_logger("incident.tokens")
 
 _FRESH = 1.0  # seconds that a look at the table is trusted; another process may have made or revoked one meanwhile
 
@@ -41,6 +45,7 @@ class Tokens:
             raise Refused("a token's name is 1 to 100 printable characters, such as a person's or a system's")
         secret = store.new_secret()
         await self._database.write(lambda connection: store.add(connection, actor, secret, self._clock()))
+        log.info("token created", token=actor.name, role=str(actor.role), kind=str(actor.kind))
         self._read_at = float("-inf")
         return secret
 
@@ -61,6 +66,7 @@ class Tokens:
     async def revoke(self, name: str) -> None:
         """Raises NotFound."""
         await self._database.write(lambda connection: store.remove(connection, name))
+        log.info("token revoked", token=name)
         self._read_at = float("-inf")
 
     async def authenticate(self, secret: str) -> Actor | None:

@@ -5,6 +5,7 @@ Light on purpose (click and the standard library only): it is imported at every 
 
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -64,8 +65,19 @@ def _dangerous(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in _BIDI_OVERRIDES
 
 
+_STEERING = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
 def emit_json(document: Any) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+    """One document."""
+    click.echo(tame_json(json.dumps(document, ensure_ascii=False, indent=2, default=str)))
+
+
+def tame_json(text: str) -> str:
+    """The same document, in which what could steer a terminal is escaped, as JSON may."""
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 COLOURS = {

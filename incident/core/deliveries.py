@@ -10,8 +10,11 @@ from incident.core.model import Event, Incident
 PAGE, UPDATE, THREAD = "page", "update", "thread"
 _PAGING = frozenset({"opened", "severity", "service", "suspected"})  # they name channels; those not told yet are paged
 _TOLD = frozenset(
-    {"acknowledged", "update", "status", "severity", "service", "assigned", "resolved", "reopened", "merged", "overdue"}
-)
+    {
+        "acknowledged", "update", "status", "severity", "service", "assigned", "resolved", "reopened", "merged",
+        "overdue", "silence_ending",
+    }
+)  # fmt: skip
 
 
 _UNSAID = frozenset({"opened", "paged", "delivery_failed"})  # the root of a thread says the first, nobody the others

@@ -37,7 +37,10 @@ class Cast:
         return self._known[actor]
 
     def told(self, event: Event) -> str:
-        """Its text, with the names of those who took part replaced where Shopwatch itself wrote it."""
+        """Its text, with the names of those who took part, or own a task, replaced where Shopwatch itself wrote it."""
+        owner = event.data.get("owner")
+        if isinstance(owner, str) and owner:
+            self.role(owner)
         if event.kind == "assigned":
             return f"{event.data.get('role')}: taken on"
         if event.kind in _VERBATIM or event.actor == "shopwatch" or not event.actor:

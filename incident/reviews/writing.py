@@ -16,6 +16,7 @@ from incident.reviews.apart import rendered
 from incident.reviews.facts import Facts
 from incident.reviews.sections import COMMENT, Sections, escaped
 from incident.reviews.words import WORDS
+from probes.terminal import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
 TEMPLATE = "runbooks/review.md.j2"  # of the workspace: the user's own
@@ -35,9 +36,10 @@ def shipped(given: Mapping[str, Any]) -> str:
 
 
 def draft(facts: Facts, text: str) -> str:
-    """The review to work on, with the line that says on which version it is based."""
+    """The review to work on, with the line that says on which version it is based, and nothing to steer a terminal."""
     version = (facts["published"] or {}).get("version", 0)
-    return f"<!-- shopwatch:review #{facts['number']} version {version} -->\n{text}".rstrip() + "\n"
+    text = clean(text.rstrip(), keep="\n\t")
+    return f"<!-- shopwatch:review #{facts['number']} version {version} -->\n{text}\n"
 
 
 def published(facts: Facts, lang: str, zone: ZoneInfo, text: str) -> str:

@@ -74,7 +74,7 @@ def test_a_real_prometheus_sends_its_alerts_they_survive_our_restart_and_they_re
                 "payment", "SEV1", "The queue holds 99",
             )  # fmt: skip
         with daemon(tmp_path, port) as (_, client):
-            [alert] = client.get("/api/v2/alerts")
+            [alert] = wait_for(lambda: client.get("/api/v2/alerts"))  # each is good for four seconds
             assert alert["labels"]["alertname"] == "QueueGrows"
             queue["long"] = 1
             wait_for(lambda: incidents(client)[0]["status"] == "monitoring")

@@ -130,6 +130,15 @@ def test_those_who_were_told_of_an_incident_that_was_taken_in_hear_how_it_goes_o
     assert sorted(world.pages) == [(1, "db"), (1, "web"), (2, "app")]
 
 
+def test_those_who_were_told_of_an_incident_hear_that_a_silence_is_about_to_end() -> None:
+    world = World()
+    world.hear(stored("payment"))
+    draft = Draft(world.incidents.values(), 0, world.now)
+    draft.add(1, "silence_ending", "The silence of its alerts ends in 15m", {})
+    said = messages(draft.events, world.incidents, draft.incidents, Telling())
+    assert [(message.kind, message.channel) for message in said] == [("update", "phone")]
+
+
 def test_the_worst_alert_raises_the_severity_and_tells_those_who_had_not_been_told() -> None:
     world = World()
     world.hear(stored("payment", "SEV3"))

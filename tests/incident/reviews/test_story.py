@@ -55,6 +55,14 @@ def test_people_are_named_by_their_role_and_nobody_by_name() -> None:
     assert "Acknowledged by responder 1" in said and "Acknowledged by commander too; responder 1 was first" in said
 
 
+def test_who_is_to_do_something_is_not_named_in_the_timeline() -> None:
+    made = draft()
+    made.add(1, "task", "Task 1: look at the cache, by vera", {"task": "1", "owner": "vera"}, "mara")
+    made.add(1, "task_change", "Task 1: by rex", {"task": "1", "owner": "rex"}, "mara")
+    said = " ".join(line["text"] for line in lines(made))
+    assert "vera" not in said and "rex" not in said
+
+
 def test_what_a_person_wrote_stays_as_it_is() -> None:
     made = draft()
     made.add(1, "note", "mara's cache was full", {}, "mara")
