@@ -299,10 +299,10 @@ class Desk:
 
         return await self.database.read(job)
 
-    async def alerts(self) -> list[StoredAlert]:
-        """Those that fire now, in the order of their fingerprints; `muted` says what holds them back now."""
+    async def alerts(self, most: int | None = None) -> list[StoredAlert]:
+        """Those that fire now, by fingerprint, or the `most` oldest in their order; `muted`: what holds them back now."""
         now = self.now()
-        return await self.database.read(lambda connection: self.holding.active(connection, now))
+        return await self.database.read(lambda connection: self.holding.active(connection, now, most))
 
     async def journeys(self) -> list[dict[str, Any]]:
         """The last result of each journey and location, with `since`: how long its outcome has been what it is."""

@@ -115,10 +115,7 @@ class Alertmanager:
         """Among which those that are asked for are to be found: by fingerprint, or the `most` oldest in their order."""
         if query.nothing:
             return []
-        if most is None or not query.everything:
-            return await self.desk.alerts()
-        now = self.desk.now()
-        return await self.desk.database.read(lambda connection: self.desk.holding.active(connection, now, most))
+        return await self.desk.alerts(most if query.everything else None)
 
     async def get_status(self, request: Request) -> Response:
         version = {
