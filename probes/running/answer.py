@@ -100,8 +100,11 @@ class Answer:
 
     @cached_property
     def document(self) -> Any:
-        """The body as JSON with decimals. Raises WrongEncoding, or ValueError where it is no JSON."""
-        return parse_json(self.text)
+        """The body as JSON with decimals. Raises WrongEncoding, or ValueError where it is no JSON.
+
+        A byte order mark before it is ignored, as RFC 8259 section 8.1 allows and browsers' `fetch().json()` does.
+        """
+        return parse_json(self.text.removeprefix("\ufeff"))
 
     @cached_property
     def page(self) -> "Page":

@@ -7,7 +7,7 @@ import httpx
 
 from probes.http.url import Url
 from probes.language.kinds import Step
-from probes.language.values import describe, parse_json, to_number
+from probes.language.values import describe, to_number
 from probes.result import Reason
 from probes.running.answer import Answer
 from probes.running.failure import Failed
@@ -72,7 +72,7 @@ def read(answer: Answer) -> Any:
 def _document(answer: Answer) -> dict[str, Any] | None:
     """Prometheus' own errors are JSON, whatever their status; None where somebody else answered."""
     try:
-        document = parse_json(answer.text)
+        document = answer.document
     except ValueError:
         return None
     return document if isinstance(document, dict) else None

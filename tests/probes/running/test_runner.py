@@ -363,6 +363,14 @@ async def test_json_that_is_none_is_json(shop: Shop, context: RunContext) -> Non
     assert "Maintenance" in (step.seen or "")
 
 
+@pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8", "text/plain"])
+async def test_a_byte_order_mark_before_json_is_ignored(shop: Shop, context: RunContext, kind: str) -> None:
+    shop.pages["/"] = lambda _: Reply(b'\xef\xbb\xbf{"total": 9.90}', kind=kind)
+    expect = {"json": {"$.total": 9.9}}
+    result = await run(shop, context, {"get": "/", "expect": expect, "save": {"total": {"json": "$.total"}}})
+    assert result.outcome is Outcome.UP
+
+
 async def test_a_trace_is_told_of_every_exchange(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: redirect("/next")
     shop.pages["/next"] = lambda _: Reply("ok")
