@@ -300,7 +300,7 @@ class Desk:
         return await self.database.read(job)
 
     async def alerts(self, most: int | None = None) -> list[StoredAlert]:
-        """Those that fire now, by fingerprint, or the `most` oldest in their order; `muted`: what holds them back now."""
+        """Those that fire now, by fingerprint, or the `most` oldest in order; `muted`: what holds them back now."""
         now = self.now()
         return await self.database.read(lambda connection: self.holding.active(connection, now, most))
 
