@@ -21,13 +21,11 @@ def test_a_crowd_begins_once_and_goes_on() -> None:
 
 def test_many_within_ten_seconds_are_a_storm_until_they_are_ten_seconds_past() -> None:
     crowds = Crowds()
-    crowds.look(30, 0.0)
-    crowds.look(50, 9.0)
-    assert not crowds.storm
-    crowds.look(51, 9.5)
-    assert crowds.storm
-    crowds.look(51, 10.5)
-    assert not crowds.storm
+    storms = []
+    for heard_of, at in ((30, 0.0), (50, 9.0), (51, 9.5), (51, 10.5)):
+        crowds.look(heard_of, at)
+        storms.append(crowds.storm)
+    assert storms == [False, False, True, False]
 
 
 def test_those_that_came_while_the_first_waited_count_and_are_no_crowd_of_their_own() -> None:
