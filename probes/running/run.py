@@ -1,19 +1,16 @@
 """The state of one run while it goes on: what steps share, and what evidence is made of."""
 
 import hmac
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-import httpx
-
 from probes.files.settings import Mutates
+from probes.http.hosts import address, parse_host, parse_url
 from probes.http.url import Url
 from probes.language.journey import Account, Journey
 from probes.language.kinds import Step
@@ -38,11 +35,10 @@ from probes.running.evidence import (
 )
 from probes.running.failure import Failed
 from probes.running.ledger import Entry
-from probes.running.session import Outgoing, Session, parse_host, parse_url
+from probes.running.session import Outgoing, Session
 from probes.waiting import retry_after
 
 _NOT_NOW = (429, 503)
-_ABSOLUTE = re.compile(r"\s*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 @for_templates
@@ -101,9 +97,7 @@ class Run:
     def url(self, text: str) -> Url:
         """Absolute, or relative to the journey's `base` as a link on a page there would be."""
         try:
-            if self.journey.base is not None and not _ABSOLUTE.match(text):
-                return join(self.journey.base, text)
-            return parse_url(text)
+            return address(self.journey.base, text)
         except ValueError as error:
             raise Failed(Reason.CONFIG, "an absolute URL, or one relative to `base`", str(error)) from None
 
@@ -181,19 +175,6 @@ class Run:
         return curl_command(request.method, request.url.text, headers, request.content, masker, options=options)
 
 
-@lru_cache(maxsize=4096)
-def join(base: str, text: str) -> Url:
-    """`/x` from the root of the host, `x` and `?x` below `base`. Raises ValueError."""
-    text = text.strip()
-    root = parse_url(base if base.endswith("/") else base + "/")
-    if text.startswith("/") and not text.startswith("//"):
-        return parse_url(f"{root.scheme}://{root.authority.decode('ascii')}{text}")
-    try:
-        return parse_url(str(root.join(text)))
-    except httpx.InvalidURL as error:
-        raise ValueError(f"{text!r} is not a URL: {error}") from None
-
-
 def _asked(answer: Answer, now: datetime) -> float | None:
     return retry_after(answer.headers.get("retry-after"), now)
 
@@ -253,8 +234,8 @@ def known_secrets(journey: Journey, values: Mapping[str, Any], account: Account 
     for name, value in values["vars"].items():
         if sounds_secret(name):
             secrets[to_text(value)] = name.upper()
-    for address, name in ((journey.base, "BASE_PASSWORD"), (journey.proxy, "PROXY_PASSWORD")):
-        password = urlsplit(address).password if address is not None and "@" in address else None
+    for url, name in ((journey.base, "BASE_PASSWORD"), (journey.proxy, "PROXY_PASSWORD")):
+        password = urlsplit(url).password if url is not None and "@" in url else None
         if password:
             secrets[unquote(password)] = name
     return secrets

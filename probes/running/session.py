@@ -8,14 +8,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 
 import httpx
 
 from probes.http import ACCEPT_ENCODING, Transport, TransportError
+from probes.http.hosts import in_reach, may_have, parse_url, shown
 from probes.http.request import Request
 from probes.http.response import Reply
-from probes.http.url import DEFAULT_PORTS, Host, Url
+from probes.http.url import Host, Url
 from probes.result import Reason
 from probes.running.answer import Answer
 from probes.running.cookies import Held, Jar
@@ -31,7 +31,6 @@ _DEFAULT_HEADERS = {
     "accept-encoding": (b"Accept-Encoding", ACCEPT_ENCODING.encode()),
 }
 _HAS_A_BODY = ("POST", "PUT", "PATCH")  # and says so even where the body is empty
-_URL_LIMIT = 16 << 10
 
 
 @dataclass(slots=True)
@@ -56,40 +55,6 @@ class Hop:
     status: int | None
     phases: dict[str, float]
     body_bytes: int = 0
-
-
-@lru_cache(maxsize=4096)
-def parse_url(text: str) -> Url:
-    """Raises ValueError with a text for the user. Only http and https, with a host; user and fragment are dropped."""
-    if len(text) > _URL_LIMIT:
-        raise ValueError(f"a URL of {len(text)} characters")
-    try:
-        url = Url(text)
-    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise ValueError(f"{text!r} is not a URL: {error}") from None
-    if url.scheme not in DEFAULT_PORTS or not url.host:
-        raise ValueError(f"{text!r} is not an http or https URL")
-    return Url(url.copy_with(userinfo=b"", fragment=None)) if url.fragment or url.userinfo else url
-
-
-@lru_cache(maxsize=1024)
-def parse_host(text: str) -> Host:
-    """An entry of `hosts`: `pay.shop.example`, or with a port, which then is the only one meant. Raises ValueError."""
-    try:
-        url = httpx.URL(text if "://" in text else f"//{text}")
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise ValueError(f"{text!r} is not a host: {error}") from None
-    return Host(url.host.lower(), url.port or DEFAULT_PORTS.get(url.scheme))
-
-
-def one_site(one: Host, other: Host) -> bool:
-    """The same name and port; http and https on their default ports count as one, as a redirect to https goes."""
-    return one == other or (one.name == other.name and {one.port, other.port} == {80, 443})
-
-
-def may_have(home: Host, other: Host) -> bool:
-    """Whether what is meant for `home` may go to `other`: the same site, but never from https down to http."""
-    return one_site(home, other) and not (home.port == 443 and other.port == 80)
 
 
 @dataclass
@@ -127,10 +92,7 @@ class Session:
         await self.transport.aclose()
 
     def allows(self, url: Url) -> bool:
-        host = url.at
-        if self.own is None or one_site(self.own, host):
-            return True
-        return any(host.name == allowed.name and allowed.port in (None, host.port) for allowed in self.hosts)
+        return in_reach(url.at, self.own, self.hosts)
 
     async def send(self, outgoing: Outgoing, *, follow: bool, deadline: float) -> Answer:
         """Raises Failed (a redirect that leads in circles or elsewhere) and TransportError."""
@@ -225,7 +187,7 @@ class Session:
 
     def refuse(self, url: Url, what: str, reason: Reason = Reason.HEADER) -> Failed:
         """The failure of a step whose form or URL leads to a host that the journey does not name."""
-        return Failed(reason, f"{what} within {self._allowed()}", f"{url} (add {url.host} to hosts to allow it)")
+        return Failed(reason, f"{what} within {self._allowed()}", f"{url} (add {shown(url.at)} to hosts to allow it)")
 
     def _account(self, phases: Mapping[str, float]) -> None:
         for phase, seconds in phases.items():
@@ -258,10 +220,6 @@ class Session:
                 jar = self._jars[key] = Jar()
             jar.take(request.method, request.url, reply.headers.get_list("set-cookie"))
         return Held(jar, request.url.host) if jar is not None else {}
-
-
-def shown(host: Host) -> str:
-    return host.name if host.port in (None, 80, 443) else f"{host.name}:{host.port}"
 
 
 def _jar_key(url: Url) -> int:

@@ -5,6 +5,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import httpx
 
+from probes.http.hosts import parse_url
 from probes.http.url import Url
 from probes.language.kinds import Step
 from probes.language.values import describe, to_number
@@ -13,7 +14,7 @@ from probes.running.answer import Answer
 from probes.running.failure import Failed
 from probes.running.measured import Measured
 from probes.running.run import Run
-from probes.running.session import Outgoing, parse_url
+from probes.running.session import Outgoing
 from probes.running.targets import check_allowed
 
 _WANTED = "one value from Prometheus"

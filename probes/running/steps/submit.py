@@ -1,5 +1,6 @@
 """`submit`: the form on the page last read, filled in and sent as a browser would."""
 
+from probes.http.hosts import parse_url
 from probes.http.url import Url
 from probes.language.kinds import Step
 from probes.pages.forms import Submission
@@ -8,7 +9,7 @@ from probes.running.answer import Answer
 from probes.running.failure import Failed
 from probes.running.reading.looking import fill
 from probes.running.run import Run
-from probes.running.session import Outgoing, parse_url
+from probes.running.session import Outgoing
 
 
 async def perform(step: Step, run: Run, deadline: float) -> Answer:

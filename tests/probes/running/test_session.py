@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from probes.files.secrets import Environment
+from probes.http.hosts import join
 from probes.result import Outcome, Reason, Result
 from probes.running.context import RunContext
-from probes.running.run import join
 from probes.running.runner import run_journey
 from tests.probes.shop import Reply, Shop, redirect
 
@@ -289,3 +289,16 @@ async def test_a_base_that_makes_no_sense_is_config(shop: Shop, context: RunCont
     journey = shop.journey({"get": "/"}).model_copy(update={"base": "ftp://shop.example"})
     result = await run_journey(journey, context)
     assert result.steps[0].reason is Reason.CONFIG
+
+
+async def test_another_port_of_the_own_host_is_another_host_until_hosts_names_it(
+    shop: Shop, other: Shop, context: RunContext
+) -> None:
+    other.pages["/x"] = lambda _: Reply("ok")
+    step = {"get": f"{other.url}/x"}
+    failed = (await run_journey(shop.journey(step), context)).failed
+    assert failed is not None
+    assert failed.reason is Reason.CONFIG
+    assert f"add 127.0.0.1:{other.port} to hosts" in (failed.seen or "")
+    for entry in (f"127.0.0.1:{other.port}", "127.0.0.1"):
+        assert (await run_journey(shop.journey(step, hosts=[entry]), context)).outcome is Outcome.UP
