@@ -62,7 +62,7 @@ def _starts(cron: str, time_zone: str, instant: datetime, reverse: bool = False)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From `starts_at` to `ends_at` (None: without an end); with a recurrence, its windows that begin in between."""
+    """From `starts_at` to `ends_at` (None: without an end); with a recurrence, what of its windows lies in between."""
 
     starts_at: datetime
     ends_at: datetime | None
@@ -74,12 +74,11 @@ class Window:
             return None
         if self.recurrence is None:
             return self.starts_at, self._bounded(datetime.max.replace(tzinfo=UTC))
-        last = self.recurrence.last(now)
-        if last is not None and last >= self.starts_at and now < last + self.recurrence.duration:
-            return last, self._bounded(last + self.recurrence.duration)
-        following = self.recurrence.next(now if now >= self.starts_at else self.starts_at - timedelta(minutes=1))
-        while following is not None and following < self.starts_at:  # its first minute had begun
-            following = self.recurrence.next(following)
+        at = max(now, self.starts_at)
+        last = self.recurrence.last(at)
+        if last is not None and at < last + self.recurrence.duration:
+            return max(last, self.starts_at), self._bounded(last + self.recurrence.duration)
+        following = self.recurrence.next(at)
         if following is None or (self.ends_at is not None and following >= self.ends_at):
             return None
         return following, self._bounded(following + self.recurrence.duration)

@@ -50,6 +50,16 @@ def test_a_recurrence_keeps_to_its_bounds() -> None:
     assert spans(window, at("2026-01-20 00:00"), 60) == ["01 01:30-02:30", "02 01:30-02:30", "03 01:30-02:00"]
 
 
+def test_one_that_is_made_in_the_middle_of_its_own_window_is_open_at_once() -> None:
+    nightly = Recurrence("0 2 * * *", timedelta(hours=3), "UTC")
+    made = datetime(2026, 3, 1, 3, 30, 20, tzinfo=UTC)
+    window = Window(made, None, nightly)
+    ends = datetime(2026, 3, 1, 5, tzinfo=UTC)
+    assert window.span(made) == (made, ends)
+    assert window.span(made - timedelta(hours=9)) == (made, ends)
+    assert window.span(ends) == (datetime(2026, 3, 2, 2, tzinfo=UTC), datetime(2026, 3, 2, 5, tzinfo=UTC))
+
+
 def test_a_window_that_is_longer_than_its_period_is_always_open() -> None:
     window = Window(DAWN, None, Recurrence("0 * * * *", timedelta(hours=2), "UTC"))
     assert all(window.open(DAWN + timedelta(minutes=minutes)) for minutes in range(0, 300, 7))
