@@ -22,10 +22,13 @@ class Answer:
 
     `head_complete`, `complete` and `error` tell how far it is; `changed` waits for the next of them. `body` is what
     came, still encoded. `keep_alive` says whether the connection can carry another exchange.
+
+    It and its parser hold each other until `let_go`, which whoever made it calls when nothing more is to be received:
+    else the body would stay in memory until the collector comes by.
     """
 
     def __init__(self, method: str, exchange: Exchange, max_body: int) -> None:
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self.exchange = exchange
         self._max_body = max_body
         self._bodiless = method == "HEAD"
@@ -61,6 +64,9 @@ class Answer:
             self.error = TransportError(reason, message, self.exchange.phases, status)
         self._wake()
 
+    def let_go(self) -> None:
+        self._parser = None
+
     def fail_late(self) -> None:
         self.fail(Reason.TIMEOUT, f"{self._missing()} within {self.exchange.allowance}")
 
@@ -71,7 +77,7 @@ class Answer:
     # What the channel says
 
     def received(self, data: bytes) -> bool:
-        if self.error is not None:
+        if self.error is not None or self._parser is None:
             return False
         if not self.bytes_received:
             self.exchange.enter("transfer")
@@ -160,6 +166,7 @@ class Answer:
     def on_headers_complete(self) -> None:
         if self.complete or self.error is not None:
             return
+        assert self._parser is not None  # it is calling
         self.status = self._parser.get_status_code()
         if self.status < 200:
             return

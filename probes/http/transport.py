@@ -109,7 +109,7 @@ class Transport(httpx.AsyncBaseTransport):
         answer = await self._converse(channel, request, head, exchange)
         if answer.error is None or answer.head_complete:
             return channel, answer
-        self._pool.discard(channel)
+        self._discard(channel, answer)
         replayable = request.method in _IDEMPOTENT and request.stream is None
         if answer.error.reason is not Reason.CONNECT or answer.bytes_received or not replayable:
             raise answer.error
@@ -125,7 +125,7 @@ class Transport(httpx.AsyncBaseTransport):
         self._pool.add(channel)
         answer = await self._converse(channel, request, head, exchange)
         if answer.error is not None and not answer.head_complete:
-            self._pool.discard(channel)
+            self._discard(channel, answer)
             raise answer.error
         return channel, answer
 
@@ -145,7 +145,7 @@ class Transport(httpx.AsyncBaseTransport):
         except TimeoutError:
             answer.fail_late()
         except BaseException:
-            self._pool.discard(channel)
+            self._discard(channel, answer)
             raise
         finally:
             late.cancel()
@@ -155,8 +155,13 @@ class Transport(httpx.AsyncBaseTransport):
         """The body has been read, or nobody wants the rest of it."""
         if answer.complete and answer.keep_alive and channel.sent and not channel.closed:
             self._pool.put_back(origin, channel)
+            answer.let_go()
         else:
-            self._pool.discard(channel)
+            self._discard(channel, answer)
+
+    def _discard(self, channel: Channel, answer: Answer) -> None:
+        self._pool.discard(channel)
+        answer.let_go()
 
 
 def _begin(request: Request) -> Exchange:

@@ -1,9 +1,23 @@
 """How a step says that it failed."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from probes.errors import ProbesError
 from probes.result import Reason
+
+_Error = TypeVar("_Error", bound=BaseException)
+
+
+def bare(error: _Error) -> _Error:
+    """The error, without what its traceback holds: frames, and in them the page, its tree and often the error itself.
+    All of that would stay in memory until the collector comes by."""
+    chain: list[BaseException | None] = [error]
+    while chain:
+        link = chain.pop()
+        if link is not None:
+            link.__traceback__ = None
+            chain += (link.__cause__, link.__context__)
+    return error
 
 
 class Failed(ProbesError):

@@ -15,7 +15,7 @@ from probes.result import HeldBack, Outcome, Reason, Step
 from probes.running.accounts import NoFreeAccount
 from probes.running.around import around
 from probes.running.evidence import tokens_in
-from probes.running.failure import Failed
+from probes.running.failure import Failed, bare
 from probes.running.ledger import LedgerUnwritable
 from probes.running.making import recorded
 from probes.running.measured import Measured
@@ -57,6 +57,7 @@ async def perform_step(model: StepModel, run: Run, deadline: float) -> Step:
             await _perform(model, run, step, deadline)
     except Exception as error:  # noqa: BLE001 - whatever it is, it becomes the step's reason
         trouble(step, error)
+        bare(error)
         _tell_who_took_the_time(model, run, step, left)
     step.duration_s = loop.time() - started
     _show(model, step, run)
@@ -140,6 +141,7 @@ async def _until(model: StepModel, run: Run, step: Step, deadline: float) -> Non
         except (Failed, TransportError) as error:
             if error.reason is Reason.CONFIG:
                 raise
+            bare(error)
             if last is None or error.reason is not Reason.TIMEOUT or loop.time() < end:
                 last = error  # one that only ran out of our time hides nothing that was seen before
             unmet = error if isinstance(error, Failed) else unmet

@@ -19,6 +19,7 @@ from probes.result import Certificate, Outcome, Result, Step
 from probes.running.accounts import Lease
 from probes.running.cleaning import clean_up
 from probes.running.context import RunContext
+from probes.running.failure import bare
 from probes.running.performing import perform_step, skipped, trouble
 from probes.running.run import Run, known_secrets, new_session, start_values
 from probes.running.session import Hop
@@ -74,9 +75,12 @@ async def run_journey(
             log.error("journey %s: a fault of the prober after its steps", journey.name, exc_info=error)
         else:
             result.steps = _not_started(journey, error)
+        bare(error)
     finally:
-        if run is not None and run.claim is not None:
-            run.claim.release(settled=not any(entry.open for entry in run.made))
+        if run is not None:
+            run.session.trace = None  # which knows the run, so that each would keep the other in memory
+            if run.claim is not None:
+                run.claim.release(settled=not any(entry.open for entry in run.made))
         if lease is not None:
             lease.release()
     result.outcome = _worst(result.steps)

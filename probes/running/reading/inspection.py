@@ -16,7 +16,7 @@ from probes.pages.forms import FormNotFound, Submission, find_form
 from probes.pages.markup import HostilePage
 from probes.result import Reason
 from probes.running.answer import Answer
-from probes.running.failure import Failed
+from probes.running.failure import Failed, bare
 from probes.running.judge import Judge
 from probes.running.saves import find, not_there
 
@@ -45,12 +45,12 @@ def inspect(questions: Questions, answer: Answer, values: Mapping[str, Any], now
     try:
         _judge(questions, Judge(answer, values, now))
     except ProbesError as error:
-        inspected.failure = error
+        inspected.failure = bare(error)
     for name, save in questions.save.items():
         try:
             value = find(save, answer)
         except Failed as error:
-            inspected.lacking[name] = error
+            inspected.lacking[name] = bare(error)
             continue
         if value is not MISSING:
             inspected.found[name] = value
