@@ -368,7 +368,7 @@ async def test_an_instant_without_end_holds_nobody_up(connect: Connect, instant:
         for path, body in (("/hooks/grafana", f'{{"alerts": [{",".join([item] * 100)}]}}'), ("/v2/enqueue", event)):
             before = time.thread_time()
             assert (await client.post(path, content=body)).status_code in (200, 202, 400, 413)
-            assert time.thread_time() - before < 1
+            assert time.thread_time() - before < 4  # what it cost was for ever, or twenty seconds
 
 
 async def test_a_watchdog_pages_nobody_while_it_barks(connect: Connect, desk: Desk, clock: Clock) -> None:
