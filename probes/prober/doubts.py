@@ -42,12 +42,15 @@ class Doubts:
         self.references = tuple(references)
         self._location = location
         self._news: Callable[[], None] = lambda: None
+        self._open: Callable[[], None] = lambda: None
         self._check = check
         self._suspicion = Suspicion()
         self._causes: dict[str, str] = {}
         self._own_failures: dict[str, int] = {}
         self._open_at = float("-inf")  # when the way out was last seen open
+        self._closed_at = float("-inf")  # when it was found closed
         self._mended_at = float("-inf")  # when it was open again after having been closed
+        self._again: set[str] = set()  # journeys of which another run soon would tell whose fault it is
         self._looked_at = float("-inf")
         self._looking: asyncio.Task[None] | None = None
         self._stalls: deque[float] = deque(maxlen=STALLS)
@@ -55,6 +58,10 @@ class Doubts:
     def on_news(self, call: Callable[[], None]) -> None:
         """`call` is called when `said()` may say something else than before."""
         self._news = call
+
+    def on_open(self, call: Callable[[], None]) -> None:
+        """`call` is called when the way out is open again: runs that counted for nothing are worth repeating."""
+        self._open = call
 
     async def run(self) -> None:
         """Keeps an eye on the prober's own pace, until cancelled."""
@@ -88,6 +95,9 @@ class Doubts:
         loop = asyncio.get_running_loop()
         now, failed = loop.time(), result.failed
         self._suspicion.saw(result, host_of(result, journey.base), now)
+        self._again.discard(journey.name)
+        if "way out" in self._causes and self._suspicion.got_somewhere(journey.name):
+            self._reconsider(now)
         if failed is None:
             self._own_failures.pop(journey.name, None)
             self.cause(f"journey {journey.name}", None)
@@ -111,13 +121,14 @@ class Doubts:
         self._news()
 
     def unsure_of(self, journey: str) -> bool:
-        """It failed once for a reason of the prober's own: another run soon would tell whether it stays so."""
-        return 0 < self._own_failures.get(journey, 0) < OWN_FAILURES
+        """It failed for a reason of the prober's own, and another run soon would tell whether it stays so."""
+        return journey in self._again or 0 < self._own_failures.get(journey, 0) < OWN_FAILURES
 
     def forget(self, journeys: Iterable[str]) -> None:
         """Only these journeys are left."""
         left = dict.fromkeys(journeys)
         self._suspicion.forget(left)
+        self._again.intersection_update(left)
         for name in [name for name in self._own_failures if name not in left]:
             del self._own_failures[name]
             self.cause(f"journey {name}", None)
@@ -165,13 +176,22 @@ class Doubts:
         if failed.reason not in UNREACHED and not (known and failed.reason is Reason.FRESHNESS):
             return None
         if known is None and now - result.duration_s < self._mended_at + GRACE:
+            self._again.add(journey.name)
             return WAS_CLOSED
-        suspected = self._suspicion.everything_fails(journey.name, now - failed.duration_s)
+        began = now - failed.duration_s
+        since = self._suspicion.failing_since(journey.name, began)
+        if known is not None:  # who was reached before that can say nothing about it
+            since = max(since, self._closed_at)
+        suspected = self._suspicion.everything_fails(journey.name, since)
         if suspected != (known is not None):  # something changed: does the way out still look as it did?
-            await self._look(now - failed.duration_s)
+            await self._look(began)
             if known is not None and "way out" not in self._causes:
+                self._again.add(journey.name)
                 return WAS_CLOSED
-        return self._causes.get("way out") if suspected else None
+        why = self._causes.get("way out") if suspected else None
+        if why is not None and self._suspicion.got_somewhere(journey.name):
+            self._again.add(journey.name)
+        return why
 
     async def _look(self, since: float) -> None:
         """Looks at the way out, once for all that ask at the same time; what was seen open lately is open."""
@@ -196,12 +216,24 @@ class Doubts:
             trouble = None
         self._looked_at = loop.time()
         if trouble is not None:
+            if "way out" not in self._causes:
+                self._closed_at = self._looked_at
             self.cause("way out", f"it reaches none of its reference targets: {trouble}"[:500])
             return
         self._open_at = self._looked_at
         if "way out" in self._causes:
-            self._mended_at = self._open_at
+            self._suspicion.begin_anew()
+            self._is_open(self._open_at)
+
+    def _reconsider(self, now: float) -> None:
+        if not self._suspicion.everything_fails(None, self._closed_at):
+            self._is_open(now)
+
+    def _is_open(self, now: float) -> None:
+        """After it was closed: a reference answers, or others reach what they want, so that not everything fails."""
+        self._mended_at = now
         self.cause("way out", None)
+        self._open()
 
     def _paused(self, now: float, seconds: float) -> None:
         self._suspicion.paused(Pause(now, seconds))

@@ -16,7 +16,7 @@ from probes.alert import Alert
 from probes.language.journey import Journey
 from probes.prober import memory
 from probes.prober.changes import Changes, compare
-from probes.prober.doubts import Doubts
+from probes.prober.doubts import GRACE, Doubts
 from probes.prober.report import Reporter
 from probes.prober.rules import RESEND, JourneyState, due, judge, not_before, says_nothing
 from probes.prober.schedule import Schedule
@@ -30,6 +30,7 @@ LOOK_AROUND = 1.0  # seconds between looks at what is to be said again
 REMEMBER_EVERY = 5.0  # seconds between saves, where no alert asks for one at once
 FIRST_LOOK = 30.0  # seconds after a start in which an alert of the prober's own is not taken to be over
 PIECES_AT_ONCE = 50  # journeys whose state is written down before others get their turn: some 2 ms
+APART = 0.05  # seconds between journeys that are repeated because the way out is open again
 GOODBYE = 0.4  # seconds that runs have to end when the prober is told to
 
 
@@ -66,6 +67,7 @@ class Rounds:
         self._confirming: set[str] = set()  # journeys whose next run is to decide about a failure
         self.doubts = doubts or Doubts(location)
         self.doubts.on_news(self._alarm.set)
+        self.doubts.on_open(self._repeat)
 
     @property
     def journeys(self) -> Mapping[str, Journey]:
@@ -160,6 +162,12 @@ class Rounds:
             self._remembered.unsaid.discard(name)
         else:
             self._remembered.unsaid.add(name)
+
+    def _repeat(self) -> None:
+        """The runs that counted for nothing, soon, and not all at once: now they can tell how the shop is."""
+        names = sorted(self._remembered.unsaid & self._journeys.keys())
+        for number, name in enumerate(name for name in names if self._journeys[name].alert.confirm):
+            self._schedule.hasten(name, max(self._journeys[name].alert.confirm, GRACE) + number * APART)
 
     async def _guarded(self, journey: Journey) -> Result:
         began, loop = self._now(), asyncio.get_running_loop()

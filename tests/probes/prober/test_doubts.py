@@ -135,6 +135,45 @@ async def test_a_closed_way_out_is_one_alert_about_the_prober_and_none_about_the
         assert {alert["labels"]["alertname"] for alert in receiver.alerts()} == {TROUBLE}
 
 
+async def test_who_is_refused_alone_is_blamed_although_the_references_are_gone_too(tmp_path: Path) -> None:
+    async with Target() as shop:
+        await shop.up()
+        others = [
+            journey(shop, f"well-{number}", base=f"http://localhost:{shop.port}", every="300ms") for number in range(2)
+        ]
+        journeys = [journey(Target(), "gone", every="1h"), *others]
+        async with Receiver().listening() as receiver, prober(receiver, tmp_path, journeys, "tcp://127.0.0.1:1"):
+            await receiver.wait_for(lambda: alerts(receiver, "JourneyDown") == ["fires"], 20)
+            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) in ([], ["fires", "ends"]), 5)
+            await asyncio.sleep(1)
+        assert {alert["labels"].get("journey") for alert in receiver.alerts()} <= {"gone", None}
+        assert alerts(receiver, TROUBLE) in ([], ["fires", "ends"])
+
+
+async def test_steps_that_reach_the_shop_show_that_the_way_out_is_open(tmp_path: Path) -> None:
+    async with Target() as shop:
+        await shop.up()
+        steps = [{"get": "/"}, {"get": f"http://localhost:{Target().port}/"}]
+        pays = journey(shop, "pays", every="1h", steps=steps, hosts=["localhost"])
+        async with Receiver().listening() as receiver, prober(receiver, tmp_path, [pays], "tcp://127.0.0.1:1"):
+            await receiver.wait_for(lambda: alerts(receiver, "JourneyDown") == ["fires"], 20)
+            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) == ["fires", "ends"], 5)
+
+
+async def test_a_way_out_that_is_closed_from_the_start_is_one_alert_however_seldom_journeys_run(tmp_path: Path) -> None:
+    nobody = Target()
+    journeys = [
+        journey(nobody, f"j{number}", every=every, base=f"http://127.0.0.{number}:{nobody.port}")
+        for number, every in enumerate(("200ms", "700ms", "3s", "3s"), start=1)
+    ]
+    async with Receiver().listening() as receiver, prober(receiver, tmp_path, journeys, "tcp://127.0.0.1:1"):
+        await receiver.wait_for(lambda: len({result["journey"] for result in receiver.results()}) == 4, 10)
+        await asyncio.sleep(3)
+    assert alerts(receiver, TROUBLE) == ["fires"]
+    assert reasons(receiver) == {"prober"}
+    assert alerts(receiver, "JourneyDown") == []
+
+
 @pytest.mark.parametrize("count", [1, 2])
 async def test_a_shop_that_is_gone_is_blamed_at_once_while_references_answer(tmp_path: Path, count: int) -> None:
     async with Target() as shop, Target() as reference:

@@ -128,6 +128,19 @@ def test_a_confirming_run_is_never_later_than_the_regular_one() -> None:
     assert agenda.next_due() == pytest.approx(due + 2.0)
 
 
+def test_a_hastened_run_comes_sooner_unless_one_is_under_way_or_due_before() -> None:
+    agenda = agenda_with("checkout", every=600.0)
+    regular = agenda.next_due()
+    assert regular is not None
+    agenda.hasten("checkout", regular + 1.0)
+    agenda.hasten("nobody", 0.0)
+    assert agenda.next_due() == regular
+    agenda.hasten("checkout", regular - 0.25)
+    assert agenda.pop_due(regular - 0.25) == [("checkout", 0.0)]
+    agenda.hasten("checkout", regular)
+    assert agenda.next_due() is None
+
+
 def test_the_lag_is_how_long_after_its_due_time_a_journey_starts() -> None:
     agenda = agenda_with("checkout")
     due = agenda.next_due()

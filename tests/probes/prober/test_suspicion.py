@@ -12,7 +12,8 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def run(journey: str, reason: Reason | None = None, *, duration_s: float = 1.0, url: str | None = None) -> Result:
     outcome = Outcome.UP if reason is None else Outcome.DOWN
-    step = Step("look", "catalog", outcome, reason, seen="what came", duration_s=duration_s, url=url)
+    phases = {"processing": 0.1}
+    step = Step("look", "catalog", outcome, reason, seen="what came", duration_s=duration_s, url=url, phases=phases)
     return Result(journey, "catalog", "r", outcome, AT, duration_s, [step])
 
 
@@ -63,6 +64,67 @@ def test_a_journey_that_was_taken_out_is_no_witness() -> None:
     suspicion = seen(("shop", Reason.TIMEOUT, 10), ("pay", None, 9))
     suspicion.forget({"shop": None})
     assert suspicion.everything_fails("shop", 5)
+
+
+def alone(*runs: tuple[str, Reason | None, float]) -> bool:
+    """Whether the shop's last run, refused within a millisecond, is the shop's fault."""
+    suspicion, ended = seen(*runs), runs[-1][2]
+    return not suspicion.everything_fails("shop", suspicion.failing_since("shop", ended - 0.001))
+
+
+def test_who_is_refused_again_while_others_were_reached_in_between_is_alone() -> None:
+    first, second = ("shop", Reason.CONNECT, 10.0), ("shop", Reason.CONNECT, 40.0)
+    assert alone(first, ("pay", None, 25), second)
+    assert alone(first, ("pay", None, 25), second, ("shop", Reason.CONNECT, 70.0))
+    assert not alone(first)
+    assert not alone(("pay", None, 9.9), first, second)
+    assert not alone(first, ("pay", Reason.TIMEOUT, 25), second)
+    assert not alone(first, ("pay", None, 25), ("shop", None, 26), second)  # it was reached itself meanwhile
+
+
+def test_a_few_that_answer_are_not_enough_before_the_others_had_their_turn() -> None:
+    before = [(f"h{number}", None, 5.0) for number in range(9)]
+    first, cache, second = ("shop", Reason.CONNECT, 10.0), ("cache", None, 11.0), ("shop", Reason.CONNECT, 12.0)
+    assert not alone(*before, first, cache, second)
+    assert alone(*before, first, cache, *((host, reason, 11.0) for host, reason, _ in before), second)
+
+
+@pytest.mark.parametrize("reason", [Reason.FRESHNESS, Reason.CONFIG, Reason.PROBER])
+def test_a_run_that_says_nothing_about_its_way_is_no_witness(reason: Reason) -> None:
+    assert not alone(("shop", Reason.CONNECT, 10), ("pay", reason, 11), ("shop", Reason.CONNECT, 12))
+
+
+def test_a_run_that_asked_nobody_is_no_witness() -> None:
+    suspicion, idle = seen(("shop", Reason.CONNECT, 10)), run("idle")
+    idle.steps[0].phases = {}
+    suspicion.saw(idle, "", 11)
+    assert suspicion.everything_fails("shop", 10)
+
+
+def test_a_run_bears_witness_of_its_steps_and_not_of_the_cleanup_after_them() -> None:
+    suspicion, tidied = seen(("shop", Reason.CONNECT, 10)), run("pay")
+    tidied.cleanup, tidied.duration_s = [Step("undo", "pay", Outcome.DOWN, Reason.CONNECT)], 4.0
+    suspicion.saw(tidied, "pay", 12)
+    assert suspicion.everything_fails("shop", 10)
+
+
+def test_steps_that_got_somewhere_between_two_failures_speak_for_the_way_out() -> None:
+    suspicion = Suspicion()
+    for now in (10.0, 20.0):
+        walked = run("shop", Reason.CONNECT, duration_s=0.001)
+        walked.steps.insert(0, Step("home", "catalog", Outcome.UP, url="https://shop.example/", duration_s=0.2))
+        walked.duration_s = 0.201
+        suspicion.saw(walked, "pay.example", now)
+        since = suspicion.failing_since("shop", now - 0.001)
+        assert suspicion.everything_fails("shop", since) is (now == 10.0)
+    assert suspicion.got_somewhere("shop")
+
+
+def test_what_could_not_be_reached_while_the_way_out_was_closed_is_forgotten() -> None:
+    suspicion = seen(("shop", Reason.CONNECT, 10), ("pay", None, 11))
+    suspicion.begin_anew()
+    suspicion.saw(run("shop", Reason.CONNECT), "shop", 20)
+    assert suspicion.failing_since("shop", 19.9) == 19.9
 
 
 @pytest.mark.parametrize(
