@@ -33,7 +33,7 @@ async def clean_up(run: Run) -> list[Step]:
     trace = run.session.trace
     run.session = new_session(run.journey, run.context, run.id, run.account)
     run.session.trace, run.page, run.asked, run.limit = trace, None, None, None
-    run.deadline = loop.time() + run.journey.timeout
+    run.deadline, run.waited = loop.time() + run.journey.timeout, 0.0
     try:
         steps, cleaned = await _steps(run, run.journey.cleanup)
     finally:

@@ -49,7 +49,7 @@ async def perform_step(model: StepModel, run: Run, deadline: float) -> Step:
     step = Step(model.name, model.service or run.journey.service, Outcome.UP)
     run.session.begin(model.name)
     run.command = []
-    left = deadline - started
+    end, left = deadline, deadline - started
     if model.timeout is not None and model.until is None:
         deadline = min(deadline, started + model.timeout)
     try:
@@ -59,6 +59,8 @@ async def perform_step(model: StepModel, run: Run, deadline: float) -> Step:
         trouble(step, error)
         bare(error)
         _tell_who_took_the_time(model, run, step, left)
+        if _waiting_took_the_time(model, run, step, left) and loop.time() >= end - left / 10:
+            step.reason = Reason.PROBER
     step.duration_s = loop.time() - started
     _show(model, step, run)
     return step
@@ -165,6 +167,14 @@ def _tell_who_took_the_time(model: StepModel, run: Run, step: Step, left: float)
         whole = format_duration(run.journey.timeout)
         waited = f", {run.waited:.2g} s had gone by waiting for a free account" if run.waited > left else ""
         step.seen = f"{step.seen} (only {max(left, 0):.2g} s of the run's {whole} were left for it{waited})"
+
+
+def _waiting_took_the_time(model: StepModel, run: Run, step: Step, left: float) -> bool:
+    """Whether it is no fault of the shop's that the step was cut short: most of the run's time had gone by waiting for
+    a free account, and what was `left` (seconds) is less than such a step has otherwise."""
+    usual = model.within or model.timeout or run.journey.timeout / 2
+    timed_out = step.reason in (Reason.TIMEOUT, Reason.FRESHNESS)
+    return timed_out and run.waited > run.journey.timeout / 2 and left < usual
 
 
 def skipped(model: StepModel, journey: Journey) -> Step:

@@ -134,6 +134,34 @@ async def test_a_step_that_waiting_for_an_account_left_no_time_says_so(shop: Sho
     accounts = [{"user": "buyer", "password": "p"}]
     step = await failing(shop, context, {"get": "/"}, timeout="400ms", accounts=accounts)
     assert re.search(r"were left for it, 0\.3\d? s had gone by waiting for a free account", step.seen or "")
+    assert step.reason is Reason.PROBER
+
+
+@pytest.mark.parametrize(
+    ("waiting", "more"),
+    [(0.15, {}), (0.3, {"timeout": "60ms"}), (0.3, {"until": {"status": 200}, "within": "50ms", "poll": "20ms"})],
+    ids=["half of the run's time was left", "its own timeout was left", "all that it is waited for was left"],
+)
+async def test_a_step_that_had_its_usual_time_after_the_wait_for_an_account_is_the_shops(
+    shop: Shop, context: RunContext, waiting: float, more: dict[str, Any]
+) -> None:
+    shop.pages["/"] = lambda _: asyncio.sleep(60)
+    lease = context.accounts.try_lease(["buyer"])
+    assert lease is not None
+    asyncio.get_running_loop().call_later(waiting, lease.release)
+    accounts = [{"user": "buyer", "password": "p"}]
+    step = await failing(shop, context, {"get": "/", **more}, timeout="500ms", accounts=accounts)
+    assert step.reason in (Reason.TIMEOUT, Reason.FRESHNESS)
+
+
+async def test_an_until_that_waiting_for_an_account_cut_short_is_not_the_shops(shop: Shop, context: RunContext) -> None:
+    shop.pages["/"] = lambda _: Reply("not yet", 404)
+    lease = context.accounts.try_lease(["buyer"])
+    assert lease is not None
+    asyncio.get_running_loop().call_later(0.3, lease.release)
+    wait = {"get": "/", "until": {"status": 200}, "within": "300ms", "poll": "20ms"}
+    step = await failing(shop, context, wait, timeout="400ms", accounts=[{"user": "buyer", "password": "p"}])
+    assert step.reason is Reason.PROBER
 
 
 async def test_a_token_in_an_answer_is_not_shown(shop: Shop, context: RunContext) -> None:
