@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.bench import peer
+from tests.bench.bystander import Stood, read
 
 SETTLING = 12.0  # seconds at the start that do not count: every journey runs once within the first ten
 _HEAD_END = b"\r\n\r\n"
@@ -65,7 +66,11 @@ class Receiver:
 
 @dataclass
 class Load:
-    """What was measured: lag in seconds, cpu as a share of one core, memory (resident, all its processes) in MB."""
+    """What was measured: lag in seconds, cpu as a share of one core, memory (resident, all its processes) in MB.
+
+    `stood`: seconds in which this machine did not get the core (`bystander`): the lags are those of the other runs, and
+    `raw_p99` that of all.
+    """
 
     lag_p50: float
     lag_p99: float
@@ -75,9 +80,13 @@ class Load:
     runs: int
     skipped: int
     failed: int
+    stood: float
+    raw_p99: float
 
     def __str__(self) -> str:
         lag = f"lag p50 {self.lag_p50 * 1000:.1f} p99 {self.lag_p99 * 1000:.1f} max {self.lag_max * 1000:.0f} ms"
+        if self.stood:
+            lag += f" (the machine stood for {self.stood:.1f} s; with them p99 {self.raw_p99 * 1000:.1f} ms)"
         memory = f"memory {self.memory[0]:.0f} -> {self.memory[-1]:.0f} MB (most {max(self.memory):.0f})"
         return f"{self.runs} runs, {self.skipped} skipped, {self.failed} failed; {lag}; CPU {self.cpu:.1%}; {memory}"
 
@@ -96,6 +105,7 @@ def write_workspace(folder: Path, shop: str, journeys: int, every: str) -> None:
 
 async def measure(folder: Path, shop: str, *, journeys: int, every: float, seconds: float) -> Load:
     write_workspace(folder, shop, journeys, f"{every:g}s")
+    beside = [sys.executable, "-m", "tests.bench.bystander", str(_core())]
     async with Receiver() as receiver:
         command = [
             sys.executable,
@@ -106,10 +116,11 @@ async def measure(folder: Path, shop: str, *, journeys: int, every: float, secon
             "--report-to",
             f"http://127.0.0.1:{receiver.port}",
         ]
-        with (folder / "prober.log").open("wb") as output:
+        with (folder / "prober.log").open("wb") as output, (folder / "stood").open("wb") as spans:
             prober = await asyncio.create_subprocess_exec(
                 *command, stdin=subprocess.DEVNULL, stderr=output, preexec_fn=_one_core
             )
+            bystander = await asyncio.create_subprocess_exec(*beside, stdin=subprocess.DEVNULL, stdout=spans)
         try:
             while not receiver.runs and prober.returncode is None:
                 await asyncio.sleep(0.1)
@@ -125,19 +136,30 @@ async def measure(folder: Path, shop: str, *, journeys: int, every: float, secon
             cpu = (peer.used(prober.pid) - cpu) / (end - start)
             await asyncio.sleep(2.0)  # what is still under way
         finally:
-            with suppress(ProcessLookupError):
-                prober.terminate()
-            await prober.wait()
-    load = _summary(receiver, start, end, every, cpu, memory)
+            for process in (prober, bystander):
+                with suppress(ProcessLookupError):
+                    process.terminate()
+                await process.wait()
+    stood = Stood(read((folder / "stood").read_text()), start, end)
+    load = _summary(receiver, start, end, every, cpu, memory, stood)
     load.skipped += journeys - len(receiver.runs)  # each of those has not run at all
     return load
 
 
-def _summary(receiver: Receiver, start: float, end: float, every: float, cpu: float, memory: list[float]) -> Load:
-    lags = sorted(lag for runs in receiver.runs.values() for at, lag in runs if start <= at < end)
+def _summary(
+    receiver: Receiver, start: float, end: float, every: float, cpu: float, memory: list[float], stood: Stood
+) -> Load:
+    runs_then = [(at, lag) for runs in receiver.runs.values() for at, lag in runs if start <= at < end]
+    every_lag = sorted(lag for _, lag in runs_then)
+    lags = sorted(lag for at, lag in runs_then if not stood.at(at - lag)) or every_lag
     skipped = sum(_skipped([at for at, _ in runs], start, end, every) for runs in receiver.runs.values())
     failed = sum(receiver.outcomes.values()) - receiver.outcomes["up"]
-    return Load(lags[len(lags) // 2], lags[len(lags) * 99 // 100], lags[-1], cpu, memory, len(lags), skipped, failed)
+    p50, p99, raw_p99 = lags[len(lags) // 2], _p99(lags), _p99(every_lag)
+    return Load(p50, p99, lags[-1], cpu, memory, len(every_lag), skipped, failed, stood.seconds, raw_p99)
+
+
+def _p99(ordered: list[float]) -> float:
+    return ordered[len(ordered) * 99 // 100]
 
 
 def _skipped(starts: list[float], start: float, end: float, every: float) -> int:
@@ -147,7 +169,11 @@ def _skipped(starts: list[float], start: float, end: float, every: float) -> int
 
 
 def _one_core() -> None:
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    os.sched_setaffinity(0, {_core()})
+
+
+def _core() -> int:
+    return min(os.sched_getaffinity(0))
 
 
 def _memory(process: int) -> float:
