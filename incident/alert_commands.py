@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from incident.screen import Shopwatch, short, table_or, talking
-from probes.terminal import emit_json, local_time, tame_json
+from probes.terminal import emit_json, emit_json_as_it_came, local_time
 
 _SHOWN = 500  # alerts that anybody reads
 
@@ -36,7 +36,7 @@ def alert_list(filters: tuple[str, ...], everything: bool, url: str | None, as_j
     """
     client = Shopwatch(url)
     if as_json and not sys.stdout.isatty():  # for a program: thousands of them as they came
-        click.echo(tame_json(client.download("/api/v2/alerts", filter=list(filters)).decode()))
+        emit_json_as_it_came(client.download("/api/v2/alerts", filter=list(filters)))
         return
     most = {} if everything or as_json else {"limit": _SHOWN + 1}
     alerts = client.get("/api/v2/alerts", filter=list(filters), **most)

@@ -70,13 +70,16 @@ _STEERING = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\
 
 def emit_json(document: Any) -> None:
     """One document."""
-    click.echo(tame_json(json.dumps(document, ensure_ascii=False, indent=2, default=str)))
+    click.echo(_tame(json.dumps(document, ensure_ascii=False, indent=2, default=str)))
 
 
-def tame_json(text: str) -> str:
-    """The same document, in which what could steer a terminal is escaped, as JSON may."""
-    if text.isascii() and "\x7f" not in text:
-        return text
+def emit_json_as_it_came(raw: bytes) -> None:
+    """One document that may be large: read by nobody here unless it has what could steer a terminal."""
+    click.echo(raw if raw.isascii() and b"\x7f" not in raw else _tame(raw.decode()))
+
+
+def _tame(text: str) -> str:
+    """The same JSON, in which what could steer a terminal is escaped."""
     return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
