@@ -12,6 +12,7 @@ import pytest
 
 from probes.files.workspace import load_workspace
 from probes.language.journey import Journey
+from probes.prober.doubts import TROUBLE
 from probes.result import Outcome, Result
 from probes.running.context import RunContext
 from probes.running.runner import run_journey
@@ -139,27 +140,35 @@ async def _scans(oscar: OscarShop, walk: "asyncio.Task[Result]") -> None:
         await asyncio.sleep(0.25)
 
 
+WANTED = {"login": 15, "checkout": 8, "checkout-twin": 8}
+
+
+@pytest.mark.timeout(300)
 async def test_for_a_minute_the_scheduler_walks_it_every_few_seconds_and_no_run_fails(
     workspace: Path, oscar: OscarShop
 ) -> None:
-    """Sign-in every three seconds, two whole checkouts every five, in the prober's own process."""
-    text = (workspace / "probes" / "checkout.yaml").read_text().replace("every: 4s", "every: 5s")
-    (workspace / "probes" / "checkout.yaml").write_text(text)
-    (workspace / "probes" / "twin.yaml").write_text(text.replace("journey: checkout", "journey: checkout-twin"))
+    """Sign-in every three seconds, two whole checkouts every five, in the prober's own process: for a minute, and on a
+    busy machine until each was walked often enough. There a page may take its time without being a failed run."""
+    probes = workspace / "probes"
+    text = (probes / "checkout.yaml").read_text().replace("every: 4s", "every: 5s")
+    text = text.replace("timeout: 30s", "timeout: 90s").replace("within: 5s", "within: 60s")
+    (probes / "checkout.yaml").write_text(text)
+    (probes / "twin.yaml").write_text(text.replace("journey: checkout", "journey: checkout-twin"))
+    (probes / "login.yaml").write_text((probes / "login.yaml").read_text().replace("timeout: 15s", "timeout: 90s"))
     async with Receiver().listening() as receiver, prober(workspace, receiver.url) as process:
         await process.started()
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
+        began, walked = time.monotonic(), Counter[str]()
+        while time.monotonic() < began + 60 or any(walked[name] < often for name, often in WANTED.items()):
             await asyncio.sleep(1)
-            bad = [result for result in receiver.results() if result["outcome"] != "up"]
-            assert bad == []
-        async with asyncio.timeout(20):  # between two runs nothing lies in any basket
+            assert [result for result in receiver.results() if result["outcome"] != "up"] == []
+            walked = Counter(result["journey"] for result in receiver.results())
+            assert time.monotonic() < began + 240, f"walked too seldom: {walked}"
+        async with asyncio.timeout(60):  # between two runs nothing lies in any basket
             while sum(faults.open_baskets(oscar.state, buyer) for buyer in BUYERS) > 0:
                 await asyncio.sleep(0.05)
         results = receiver.results()
-    assert receiver.alerts() == []
-    count = Counter(result["journey"] for result in results)
-    assert count["checkout"] >= 8 and count["checkout-twin"] >= 8 and count["login"] >= 15
+    # a machine that stands still again and again is the prober's own trouble, and said to be that
+    assert [alert for alert in receiver.alerts() if alert["labels"]["alertname"] != TROUBLE] == []
     assert len({result["account"] for result in results if result["journey"] != "login"}) >= 2
 
 
