@@ -1,6 +1,6 @@
 """The whole web app over the shop's desk, called as by a program of this machine, or as a test says."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -34,6 +34,7 @@ MORE: dict[str, Any] = {
 }
 
 Connect = Callable[..., httpx.AsyncClient]
+Overtaken = Callable[[Callable[[], Awaitable[object]]], None]
 
 
 @pytest.fixture
@@ -63,3 +64,19 @@ async def connect(desk: Desk) -> AsyncIterator[Connect]:
 def tokens(desk: Desk) -> dict[str, str]:
     people = {str(role): desk.lend_token(Actor(f"a-{role}", role)) for role in Role}
     return {**people, "source": desk.lend_token(Actor("prometheus", Role.VIEWER, Kind.SOURCE))}
+
+
+@pytest.fixture
+def overtaken(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Overtaken:
+    """`overtaken(by)`: what another request does meanwhile comes in just before what the next one has to say does."""
+    intake = desk.intake
+
+    def arrange(by: Callable[[], Awaitable[object]]) -> None:
+        async def late(alerts: Any, source: str) -> None:
+            monkeypatch.setattr(desk, "intake", intake)
+            await by()
+            await intake(alerts, source)
+
+        monkeypatch.setattr(desk, "intake", late)
+
+    return arrange
