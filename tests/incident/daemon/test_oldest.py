@@ -9,6 +9,7 @@ import pytest
 from incident.core.alerts import StoredAlert
 from incident.desk import Desk
 from incident.settings import Settings
+from incident.store import alerts as alert_store
 from incident.store.shelf import Shelf
 from probes.alert import Alert
 from tests.incident.conftest import SHOP, START, Clock, firing, over
@@ -98,3 +99,14 @@ async def test_what_was_read_before_is_kept_as_long_as_it_is_so(desk: Desk, cloc
     await desk.intake([changed], "prober")
     payment, login = await asked()
     assert payment.summary == "another word" and login is first[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("settings", [QUIET], indirect=True, ids=["inhibit rules"])
+async def test_what_is_kept_is_what_the_database_says(desk: Desk, clock: Clock, seed: int) -> None:
+    chance, sent, shelf = random.Random(seed), list[Alert](), Shelf()
+    for _ in range(60):
+        await happen(desk, clock, chance, sent)
+        clock.forward(milliseconds=1)  # no two words come at the same instant
+        kept = await desk.database.read(lambda connection: shelf.active(connection, clock()))
+        assert kept == await desk.database.read(lambda connection: alert_store.active(connection, clock()))
