@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 settings.register_profile("shopwatch", deadline=None)  # how long an example takes depends on what else runs here
 settings.load_profile("shopwatch")
 
+pytest_plugins = ["tests.calm"]
+
 _WANTS = "this machine has no "
 
 
