@@ -7,6 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 
+async def settle(naps: int = 20) -> None:
+    """Until what is under way is done: many short naps, of which a machine that stands still lengthens only one."""
+    for _ in range(naps):
+        await asyncio.sleep(0.005)
+
+
 class Receiver:
     """Answers each POST as `behave(path, records)` says: a status, (status, extra head lines), or one of
     `hang` (never answers), `die` (closes in the middle of the answer), `flood` (an answer without end)."""
@@ -29,7 +35,7 @@ class Receiver:
     def alerts(self) -> list[Any]:
         return [record for path, records in self.taken if path == "/api/v2/alerts" for record in records]
 
-    async def wait_for(self, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    async def wait_for(self, condition: Callable[[], bool], seconds: float = 60.0) -> None:
         async with asyncio.timeout(seconds):
             while not condition():
                 await asyncio.sleep(0.01)

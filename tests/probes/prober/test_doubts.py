@@ -26,8 +26,9 @@ from probes.running.runner import run_journey
 from probes.screen import last_results
 from tests.probes.receiver import Receiver
 
-pytestmark = pytest.mark.anyio
-HASTE = Patience(request=0.5, first=0.02, longest=0.1)
+# a prober gives its reference targets three seconds
+pytestmark = [pytest.mark.anyio, pytest.mark.by_the_clock]
+HASTE = Patience(request=60.0, first=0.02, longest=0.1)
 
 
 class Target:
@@ -91,7 +92,7 @@ async def prober(
         yield doubts
     finally:
         stop.set()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
         await context.aclose()
 
 
@@ -111,7 +112,7 @@ def reasons(receiver: Receiver) -> set[str]:
 
 async def fires(receiver: Receiver, name: str) -> None:
     """Until the alert and a failed run have come."""
-    await receiver.wait_for(lambda: alerts(receiver, name) == ["fires"] and bool(reasons(receiver)), 5)
+    await receiver.wait_for(lambda: alerts(receiver, name) == ["fires"] and bool(reasons(receiver)))
 
 
 async def test_a_closed_way_out_is_one_alert_about_the_prober_and_none_about_the_shop(tmp_path: Path) -> None:
@@ -126,10 +127,10 @@ async def test_a_closed_way_out_is_one_alert_about_the_prober_and_none_about_the
             await receiver.wait_for(lambda: len(receiver.results()) >= 10)
             await reference.down()
             await shop.down()
-            await receiver.wait_for(lambda: len([r for r in receiver.results() if r["outcome"] == "down"]) >= 20, 10)
+            await receiver.wait_for(lambda: len([r for r in receiver.results() if r["outcome"] == "down"]) >= 20)
             await reference.up()
             await shop.up()
-            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) == ["fires", "ends"], 15)
+            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) == ["fires", "ends"])
         assert reasons(receiver) == {"prober"}
         assert alerts(receiver, "JourneyDown") == []
         assert {alert["labels"]["alertname"] for alert in receiver.alerts()} == {TROUBLE}
@@ -143,8 +144,8 @@ async def test_who_is_refused_alone_is_blamed_although_the_references_are_gone_t
         ]
         journeys = [journey(Target(), "gone", every="1h"), *others]
         async with Receiver().listening() as receiver, prober(receiver, tmp_path, journeys, "tcp://127.0.0.1:1"):
-            await receiver.wait_for(lambda: alerts(receiver, "JourneyDown") == ["fires"], 20)
-            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) in ([], ["fires", "ends"]), 5)
+            await receiver.wait_for(lambda: alerts(receiver, "JourneyDown") == ["fires"])
+            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) in ([], ["fires", "ends"]))
             await asyncio.sleep(1)
         assert {alert["labels"].get("journey") for alert in receiver.alerts()} <= {"gone", None}
         assert alerts(receiver, TROUBLE) in ([], ["fires", "ends"])
@@ -156,8 +157,8 @@ async def test_steps_that_reach_the_shop_show_that_the_way_out_is_open(tmp_path:
         steps = [{"get": "/"}, {"get": f"http://localhost:{Target().port}/"}]
         pays = journey(shop, "pays", every="1h", steps=steps, hosts=["localhost"])
         async with Receiver().listening() as receiver, prober(receiver, tmp_path, [pays], "tcp://127.0.0.1:1"):
-            await receiver.wait_for(lambda: alerts(receiver, "JourneyDown") == ["fires"], 20)
-            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) == ["fires", "ends"], 5)
+            await receiver.wait_for(lambda: alerts(receiver, "JourneyDown") == ["fires"])
+            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) == ["fires", "ends"])
 
 
 async def test_a_way_out_that_is_closed_from_the_start_is_one_alert_however_seldom_journeys_run(tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ async def test_a_way_out_that_is_closed_from_the_start_is_one_alert_however_seld
         for number, every in enumerate(("200ms", "700ms", "3s", "3s"), start=1)
     ]
     async with Receiver().listening() as receiver, prober(receiver, tmp_path, journeys, "tcp://127.0.0.1:1"):
-        await receiver.wait_for(lambda: len({result["journey"] for result in receiver.results()}) == 4, 10)
+        await receiver.wait_for(lambda: len({result["journey"] for result in receiver.results()}) == 4)
         await asyncio.sleep(3)
     assert alerts(receiver, TROUBLE) == ["fires"]
     assert reasons(receiver) == {"prober"}
@@ -264,9 +265,9 @@ async def test_a_disk_that_takes_no_more_is_trouble_of_the_probers_own(tmp_path:
     async with Target() as shop:
         await shop.up()
         async with Receiver().listening() as receiver, prober(receiver, tmp_path, [journey(shop)]):
-            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) == ["fires"], 15)
+            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) == ["fires"])
             in_the_way.rmdir()
-            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) == ["fires", "ends"], 15)
+            await receiver.wait_for(lambda: alerts(receiver, TROUBLE) == ["fires", "ends"])
         assert "cannot be saved" in receiver.alerts()[0]["annotations"]["summary"]
         assert reasons(receiver) == set()
 
@@ -311,7 +312,7 @@ async def test_a_trouble_that_goes_on_over_a_restart_is_the_same_alert(tmp_path:
         for _ in range(2):
             async with prober(receiver, tmp_path, [journey(shop)], "tcp://127.0.0.1:1"):
                 before = len(receiver.alerts())
-                await receiver.wait_for(partial(_more_than, receiver, before), 5)
+                await receiver.wait_for(partial(_more_than, receiver, before))
                 await asyncio.sleep(0.5)
         assert alerts(receiver, TROUBLE) == ["fires"]
         assert len({alert["startsAt"] for alert in receiver.alerts()}) == 1

@@ -86,7 +86,7 @@ class Process:
             return await self.process.wait()
 
     async def started(self) -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while not any(entry["event"] == "prober started" for entry in self.log()):
                 assert self.process.returncode is None, self._log.read_text()
                 await asyncio.sleep(0.02)
@@ -109,7 +109,7 @@ async def prober(folder: Path, url: str, *arguments: str) -> AsyncIterator[Proce
         await process.wait()
 
 
-def workspace(folder: Path, shop: Shop, *paths: str, every: str = "200ms", timeout: str = "2s") -> None:
+def workspace(folder: Path, shop: Shop, *paths: str, every: str = "200ms", timeout: str = "30s") -> None:
     (folder / "probes").mkdir()
     (folder / "shopwatch.yaml").write_text(
         "shop: {name: Test, url: http://127.0.0.1}\nservices:\n  checkout: {title: Checkout}\n"
@@ -148,14 +148,14 @@ async def test_a_shop_that_breaks_and_heals_is_an_alert_that_fires_and_ends(tmp_
     async with Shop().open() as shop, Receiver().listening() as receiver:
         workspace(tmp_path, shop, "/")
         async with prober(tmp_path, receiver.url, "--location", "madrid") as process:
-            await receiver.wait_for(lambda: bool(receiver.results()), 15)
+            await receiver.wait_for(lambda: bool(receiver.results()))
             assert receiver.results()[0]["outcome"] == "up"
             shop.well = False
             await receiver.wait_for(lambda: len(receiver.alerts()) == 1)
             shop.well = True
             await receiver.wait_for(lambda: len(receiver.alerts()) == 2)
             process.send(signal.SIGTERM)
-            assert await process.ended(within=2.5) == 0
+            assert await process.ended(within=60) == 0
         entries = process.log()
     fires, ends = receiver.alerts()
     assert fires["labels"] == ends["labels"]
@@ -168,13 +168,14 @@ async def test_a_shop_that_breaks_and_heals_is_an_alert_that_fires_and_ends(tmp_
     assert all(b"source-token" not in p.read_bytes() for p in (tmp_path / ".shopwatch").rglob("*") if p.is_file())
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, "parent gone"])
 async def test_it_ends_within_a_second_although_a_target_hangs(tmp_path: Path, how: signal.Signals | str) -> None:
     async with Shop().open() as shop, Receiver().listening() as receiver:
         receiver.behave = lambda path, records: "hang"  # and the daemon too
         workspace(tmp_path, shop, "/hang", "/", timeout="30s")
         async with prober(tmp_path, receiver.url, "--supervised") as process:
-            await receiver.wait_for(lambda: "/hang" in shop.requests and bool(receiver.asked), 15)
+            await receiver.wait_for(lambda: "/hang" in shop.requests and bool(receiver.asked))
             if isinstance(how, signal.Signals):
                 process.send(how)
             else:
@@ -183,12 +184,13 @@ async def test_it_ends_within_a_second_although_a_target_hangs(tmp_path: Path, h
             assert await process.ended(within=2.5) == 0
 
 
+@pytest.mark.by_the_clock
 async def test_hostile_targets_make_no_other_journey_late(tmp_path: Path) -> None:
     async with Shop().open() as shop, Receiver().listening() as receiver:
         hostile = ["/hang", "/drip", "/reset", "/hang", "/drip", "/flood"]
         workspace(tmp_path, shop, *hostile, "/", timeout="1s")
         async with prober(tmp_path, receiver.url):
-            await receiver.wait_for(lambda: len({r["journey"] for r in receiver.results()}) == 7, 15)
+            await receiver.wait_for(lambda: len({r["journey"] for r in receiver.results()}) == 7)
             before = len([r for r in receiver.results() if r["journey"] == "j6"])
             await asyncio.sleep(3.0)
     reasons = {result["journey"]: result["steps"][0]["reason"] for result in receiver.results()}
@@ -208,14 +210,14 @@ async def test_killed_and_without_a_daemon_it_loses_neither_the_alert_nor_its_en
         workspace(tmp_path, shop, "/")
         shop.well = False
         async with prober(tmp_path, receiver.url) as process:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 while "JourneyDown" not in spooled(tmp_path, "alerts") or spooled(tmp_path, "results").count("\n") < 2:
                     await asyncio.sleep(0.02)
             process.send(signal.SIGKILL)
-            await process.ended(within=2.5)
+            await process.ended(within=60)
         shop.well = True
         async with receiver.listening(port), prober(tmp_path, receiver.url):
-            await receiver.wait_for(lambda: bool(over(receiver)) and len(receiver.results()) >= 2, 15)
+            await receiver.wait_for(lambda: bool(over(receiver)) and len(receiver.results()) >= 2)
     assert datetime.fromisoformat(receiver.alerts()[0]["endsAt"]) > datetime.fromisoformat(over(receiver)[0]["endsAt"])
     assert len({alert["startsAt"] for alert in receiver.alerts()}) == 1
     assert [r["outcome"] for r in receiver.results()][:2] == ["down", "down"]  # from the first life
@@ -235,7 +237,7 @@ async def test_a_second_prober_of_the_same_location_is_refused(tmp_path: Path) -
         async with prober(tmp_path, receiver.url) as first:
             await first.started()
             async with prober(tmp_path, receiver.url) as second:
-                assert await second.ended(within=15) == 2
+                assert await second.ended(within=60) == 2
                 assert "another prober runs here" in second.log()[-1]["problem"]
             async with prober(tmp_path, receiver.url, "--location", "elsewhere") as third:
                 await third.started()
@@ -256,10 +258,11 @@ async def test_what_keeps_it_from_starting_is_said_in_the_log(
     journey = tmp_path / "probes" / "0.yaml"
     journey.write_text(journey.read_text().replace("service: checkout", yaml))
     async with prober(tmp_path, "http://127.0.0.1:9", *arguments) as process:
-        assert await process.ended(within=15) == 2
+        assert await process.ended(within=60) == 2
         assert any(problem in entry.get("problem", "") for entry in process.log())
 
 
+@pytest.mark.by_the_clock
 async def test_it_starts_fast(tmp_path: Path) -> None:
     workspace(tmp_path, Shop(), "/")
     began = time.monotonic()

