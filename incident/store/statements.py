@@ -74,7 +74,8 @@ class Rows:
         if dialect.name not in self._made:
             self._made[dialect.name] = self._compiled(self._make(dialect.name), dialect)
         text, parameters, readers = self._made[dialect.name]
-        columns = list(zip(*connection.exec_driver_sql(text, parameters(values)), strict=True))
+        with connection.exec_driver_sql(text, parameters(values)) as result:
+            columns = [] if result.cursor is None else list(zip(*result.cursor.fetchall(), strict=True))
         if not columns:
             return []
         for place, read in readers:

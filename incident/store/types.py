@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import DateTime
@@ -31,11 +32,13 @@ def _aware(value: datetime | None) -> datetime | None:
     return value if value is None or value.tzinfo is UTC else value.astimezone(UTC)
 
 
+@lru_cache(maxsize=1 << 12)  # what comes together shares most of its instants
 def _to_text(value: datetime | None) -> str | None:
     instant = _aware(value)
     return None if instant is None else instant.isoformat(" ", "microseconds")[:26]
 
 
+@lru_cache(maxsize=1 << 12)
 def _from_text(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value + "+00:00")
 

@@ -44,7 +44,7 @@ class AlertQuery:
         """Those asked for, in their order, with their receivers; `only_named`: with those that are asked for."""
         chosen = []
         for alert in alerts:
-            if not self._shows(alert) or not all_match(self.matchers, alert.matched):
+            if not self._shows(alert) or (self.matchers and not all_match(self.matchers, alert.matched)):
                 continue
             channels = receivers.of(alert).channels
             asked = channels if self.named is None else tuple(name for name in channels if self.named.fullmatch(name))
