@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -76,6 +75,8 @@ _SENT = msgspec.json.Decoder(list[_Sent])
 _LABELS = msgspec.json.Decoder(dict[str, str])
 _INSTANT = msgspec.json.Decoder(datetime)
 _FAMILIAR = 2048  # bytes of labels that are worth remembering
+_MOST_KNOWN = 1 << 14
+_known: dict[bytes, str] = {}  # fingerprints, by labels as they are written
 
 
 def _quickly(body: bytes, now: datetime) -> list[Alert] | None:
@@ -91,13 +92,16 @@ def _read(sent: _Sent) -> _Item:
     url, raw = sent.generatorURL, bytes(sent.labels)
     if url and not _URL.match(url):
         raise ValueError("no URL")
-    identity = _identity(raw) if len(raw) <= _FAMILIAR else ""
+    labels = _LABELS.decode(raw)
+    identity = _known.get(raw)
+    if identity is None:
+        identity = _identity(raw, labels) if len(raw) <= _FAMILIAR else ""
     starts_at, ends_at = sent.startsAt, sent.endsAt
     if starts_at is not None and (starts_at.tzinfo is not UTC or starts_at.year == 1):
         starts_at = _utc(starts_at)
     if ends_at is not None and (ends_at.tzinfo is not UTC or ends_at.year == 1):
         ends_at = _utc(ends_at)
-    return _Item(_LABELS.decode(raw), sent.annotations or {}, starts_at, ends_at, url or "", identity)
+    return _Item(labels, sent.annotations or {}, starts_at, ends_at, url or "", identity)
 
 
 def _utc(instant: datetime) -> datetime | None:
@@ -110,14 +114,15 @@ def _utc(instant: datetime) -> datetime | None:
         raise ValueError("out of the calendar") from None
 
 
-@lru_cache(maxsize=1 << 14)
-def _identity(raw: bytes) -> str:
+def _identity(raw: bytes, labels: dict[str, str]) -> str:
     """The fingerprint of labels that are as they should be, else "": most alerts come again and again."""
-    labels = _LABELS.decode(raw)
     if not labels or "" in labels.values():
         return ""
     _bounded(labels, "label")
-    return fingerprint(labels)
+    if len(_known) >= _MOST_KNOWN:
+        _known.clear()
+    found = _known[raw] = fingerprint(labels)
+    return found
 
 
 def _carefully(body: bytes) -> list[_Item]:
