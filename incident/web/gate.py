@@ -36,13 +36,13 @@ class Access(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
+    """`plain_with`: a header of a sender that calls its JSON text/plain, and that no web page can send unasked."""
+
     access: Access
     body_limit: int = 256 * KIB
     types: tuple[str, ...] = JSON_TYPE
     signatures: bool = False  # the route checks those of sources that sign
-    plain_with: str | None = (
-        None  # the header of a sender that calls its JSON text/plain; no web page can send it unasked
-    )
+    plain_with: str | None = None
 
 
 _TOKEN = Rule(Access.TOKEN)
