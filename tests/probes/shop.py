@@ -90,7 +90,7 @@ class Shop(AbstractAsyncContextManager["Shop"]):
 
     def journey(self, *steps: Mapping[str, Any], **keys: Any) -> Journey:
         return Journey.model_validate(
-            {"journey": "j", "service": "shop", "every": "30s", "timeout": "5s", "base": self.url}
+            {"journey": "j", "service": "shop", "every": "30s", "timeout": "30s", "base": self.url}
             | {"steps": list(steps)}
             | keys
         )

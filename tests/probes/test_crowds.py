@@ -20,7 +20,7 @@ from tests.probes.http.servers import serving
 from tests.probes.shop import Reply, Shop
 from tests.probes.test_hostile import HEAD
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.by_the_clock]
 
 LATE = 0.15  # seconds, of the median watched run, on a machine that does other things too
 HOSTILE: dict[str, dict[str, Any]] = {

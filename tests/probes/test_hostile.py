@@ -17,7 +17,7 @@ from probes.running.runner import run_journey
 from tests.probes.http.servers import serving
 from tests.probes.shop import Reply, Shop
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.by_the_clock]
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 BOMB = b"".join(gzip.compress(b"\0" * (8 << 20)) for _ in range(50))

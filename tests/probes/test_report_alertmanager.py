@@ -41,13 +41,13 @@ async def alerts(url: str, count: int) -> list[Any]:
 
     def get() -> list[Any]:
         try:
-            with urllib.request.urlopen(f"{url}/api/v2/alerts", timeout=1) as response:
+            with urllib.request.urlopen(f"{url}/api/v2/alerts", timeout=30) as response:
                 found: list[Any] = json.load(response)
                 return found
         except (urllib.error.URLError, ConnectionError):
             return [None] * 99  # not up yet
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(found := await asyncio.to_thread(get)) != count:
             await asyncio.sleep(0.1)
     return found

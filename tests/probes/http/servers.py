@@ -80,7 +80,7 @@ def ok(body: bytes, *lines: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
 
 
-async def get(url: str, transport: Transport | None = None, within: float = 5, method: str = "GET") -> httpx.Response:
+async def get(url: str, transport: Transport | None = None, within: float = 60, method: str = "GET") -> httpx.Response:
     """One request by a client of its own."""
     async with httpx.AsyncClient(transport=transport or Transport(), trust_env=False) as client:
         deadline = asyncio.get_running_loop().time() + within
@@ -88,7 +88,7 @@ async def get(url: str, transport: Transport | None = None, within: float = 5, m
 
 
 async def failure(
-    url: str, transport: Transport | None = None, within: float = 5, method: str = "GET"
+    url: str, transport: Transport | None = None, within: float = 60, method: str = "GET"
 ) -> TransportError:
     """How the request failed. It must fail, and inside its deadline."""
     context_for()  # the machine's authorities are loaded once, and no test should pay for it
@@ -101,7 +101,7 @@ async def failure(
     raise AssertionError(f"no failure but {response!r}: {response.content[:200]!r}")
 
 
-async def failure_of(answer: bytes, within: float = 5, method: str = "GET") -> TransportError:
+async def failure_of(answer: bytes, within: float = 60, method: str = "GET") -> TransportError:
     """How a request fails when this is all that the server says before it closes."""
     async with serving(saying(answer)) as port:
         return await failure(f"http://127.0.0.1:{port}/", within=within, method=method)

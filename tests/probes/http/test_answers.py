@@ -45,12 +45,12 @@ async def test_an_http_1_0_server_is_understood() -> None:
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
 async def test_an_answer_that_has_no_body_by_its_status_ends_with_its_head(status: bytes) -> None:
     async with serving(saying(b"HTTP/1.1 " + status + b"\r\nETag: x\r\n\r\n", hold=True)) as port:
-        assert (await get(f"http://127.0.0.1:{port}/", within=1)).content == b""
+        assert (await get(f"http://127.0.0.1:{port}/", within=60)).content == b""
 
 
 async def test_the_answer_to_head_has_no_body_whatever_its_length_says() -> None:
     async with serving(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", hold=True)) as port:
-        response = await get(f"http://127.0.0.1:{port}/", within=1, method="HEAD")
+        response = await get(f"http://127.0.0.1:{port}/", within=60, method="HEAD")
     assert (response.status_code, response.content) == (200, b"")
 
 
@@ -239,6 +239,6 @@ async def test_marks_without_an_end_around_small_chunks_are_bounded() -> None:
             await writer.drain()
 
     async with serving(handler) as port:
-        error = await failure(f"http://127.0.0.1:{port}/", within=20)
+        error = await failure(f"http://127.0.0.1:{port}/", within=60)
     assert error.reason is Reason.BODY
     assert "bytes came for a body of" in error.message

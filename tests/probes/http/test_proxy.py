@@ -141,6 +141,7 @@ async def test_a_proxy_that_talks_nonsense_is_named(said: bytes, words: str) -> 
     assert (error.reason, words in error.message) == (Reason.CONNECT, True)
 
 
+@pytest.mark.by_the_clock
 async def test_a_proxy_that_hangs_is_left_in_time() -> None:
     async with serving(saying(hold=True)) as port, through(f"http://127.0.0.1:{port}") as transport:
         error = await trouble("https://shop.example/", transport, within=0.2)

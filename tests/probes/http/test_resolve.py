@@ -92,6 +92,7 @@ async def test_a_name_that_cannot_be_one_is_a_failure_of_dns(host: str) -> None:
     assert caught.value.reason is Reason.DNS
 
 
+@pytest.mark.by_the_clock
 async def test_a_dead_name_server_times_out_and_holds_up_nobody_else() -> None:
     async with name_server(asyncio.DatagramProtocol) as dead, serving(repeating(ok(b"fine"))) as port:
         names = [f"http://host{i}.shop.example/" for i in range(50)]

@@ -144,6 +144,7 @@ async def test_a_server_that_closes_in_the_handshake() -> None:
     assert message == "localhost: in the handshake, the server closed the connection"
 
 
+@pytest.mark.by_the_clock
 async def test_a_server_that_is_silent_in_the_handshake_times_out_there() -> None:
     async with serving(saying(hold=True)) as port:
         error = await failure(f"https://localhost:{port}/", within=0.5)

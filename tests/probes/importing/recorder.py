@@ -40,7 +40,7 @@ class Recorder:
     def click(self, selector: str) -> None:
         page = self.driver.find_element(By.TAG_NAME, "html").id
         self.driver.find_element(By.CSS_SELECTOR, selector).click()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
                 new = self.driver.find_element(By.TAG_NAME, "html").id != page
@@ -63,12 +63,16 @@ class Recorder:
         return path
 
     def _listen(self) -> None:
-        time.sleep(0.3)  # for the last events to arrive
-        for line in self.driver.get_log("performance"):  # type: ignore[no-untyped-call]
-            message = json.loads(line["message"])["message"]
-            handle = getattr(self, "_" + message["method"].replace(".", "_"), None)
-            if handle is not None:
-                handle(message["params"])
+        quiet = 0
+        while quiet < 6:  # until nothing more arrives
+            time.sleep(0.05)
+            lines = self.driver.get_log("performance")  # type: ignore[no-untyped-call]
+            quiet = 0 if lines else quiet + 1
+            for line in lines:
+                message = json.loads(line["message"])["message"]
+                handle = getattr(self, "_" + message["method"].replace(".", "_"), None)
+                if handle is not None:
+                    handle(message["params"])
         for key in [key for key, entry in self._open.items() if "response" in entry]:
             self._finish(key)
 

@@ -139,7 +139,7 @@ def left(folder: Path) -> list[Entry]:
     return Ledger(folder / ".shopwatch" / "ledger.jsonl").leftovers()
 
 
-async def until(true: Callable[[], bool], within: float = 20.0) -> None:
+async def until(true: Callable[[], bool], within: float = 60.0) -> None:
     async with asyncio.timeout(within):
         while not true():
             await asyncio.sleep(0.02)

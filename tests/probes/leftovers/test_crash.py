@@ -42,7 +42,7 @@ async def recovers(folder: Path, shop: Practice) -> None:
     (folder / "probes" / "checkout.yaml").write_text(json.dumps(journey))
     before = {entry.run_id for entry in left(folder)}
     async with dying(folder, NEVER, shop) as prober:
-        await until(lambda: all(entry.attempts for entry in left(folder) if entry.run_id in before), 30)
+        await until(lambda: all(entry.attempts for entry in left(folder) if entry.run_id in before), 60)
         assert before.isdisjoint(await open_orders(shop)), prober.log()
     assert all(entry.state == "unknown" for entry in left(folder) if entry.run_id in before)
 
@@ -61,7 +61,7 @@ async def test_a_prober_killed_at_any_moment_knows_what_it_may_have_left(
 ) -> None:
     folder = workspace(tmp_path)
     async with dying(folder, moment, shop) as prober:
-        assert await prober.ended(30) == -signal.SIGKILL
+        assert await prober.ended(60) == -signal.SIGKILL
     if moment != "before undone":
         await agrees(folder, shop)
     (entry,) = left(folder)
@@ -69,15 +69,16 @@ async def test_a_prober_killed_at_any_moment_knows_what_it_may_have_left(
     await recovers(folder, shop)
 
 
+@pytest.mark.by_the_clock
 async def test_a_prober_killed_while_the_answer_is_under_way_finds_the_order(tmp_path: Path, shop: Practice) -> None:
     folder = workspace(tmp_path)
     await shop.switch("psp_delay", "3s", "1m")
     async with dying(folder, NEVER, shop) as prober:
-        await until(lambda: bool(left(folder)), 30)
+        await until(lambda: bool(left(folder)), 60)
         while not (await open_orders(shop)).keys() & runs_of(folder):
             await asyncio.sleep(0.02)
         prober.send(signal.SIGKILL)
-        await prober.ended(10)
+        await prober.ended(60)
     (entry,) = left(folder)
     assert (entry.state, entry.value) == ("intent", None)
     await agrees(folder, shop)
@@ -97,7 +98,7 @@ async def test_a_prober_killed_at_random_moments_forgets_nothing(tmp_path: Path,
             await prober.started()
             await asyncio.sleep(chance.uniform(0.2, 2.0))
             prober.send(signal.SIGKILL)
-            await prober.ended(10)
+            await prober.ended(60)
         await asyncio.sleep(0.5)  # what the shop has begun, it ends
         held = {run for run in await open_orders(shop) if run in runs_of(folder)}
         assert held <= {entry.run_id for entry in left(folder)}

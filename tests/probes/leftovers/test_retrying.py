@@ -16,10 +16,12 @@ from probes.running.ledger import Entry
 from probes.running.leftovers import SETTLING
 from probes.running.retrying import undo
 from probes.running.runner import run_journey
+from tests.probes.receiver import settle
 from tests.probes.shop import Reply, Request, Shop, as_json
 from tests.probes.walks import states
 
-pytestmark = pytest.mark.anyio
+# runs of two seconds, and their cleanups
+pytestmark = [pytest.mark.anyio, pytest.mark.by_the_clock]
 
 ORDER = {"name": "order", "post": "/orders", "save": {"order": {"json": "$.id"}}, "creates": "{{ order }}"}
 CANCEL = {"post": "/orders/{{ order }}/cancel", "headers": {"X-Who": "{{ account.user }} {{ run_id }}"}}
@@ -91,7 +93,7 @@ async def test_cleanup_waits_as_long_as_the_shop_asks_where_there_is_time_for_it
 ) -> None:
     answers = [Reply("busy", 503, [("Retry-After", "1")]), Reply("done")]
     shop.pages["POST /orders/7/cancel"] = lambda _: answers.pop(0)
-    result = await run_journey(checkout(shop, timeout="8s"), context)
+    result = await run_journey(checkout(shop, timeout="60s"), context)
     assert result.cleanup[0].attempts == 2
     assert result.cleanup[0].outcome == "up"
     assert states(context)[-1] == "undone"
@@ -170,12 +172,12 @@ async def test_cleaning_up_leaves_an_account_for_the_runs_that_go_on(shop: Shop,
     later(context, timedelta(hours=2))
     tidy = tidying(context, [], journey)
     await tidy.look()
-    await asyncio.sleep(0.2)
+    await settle()
     lease = context.accounts.try_lease([account["user"] for account in ACCOUNTS])
     assert tidy.busy and lease is not None
     lease.release()
     shop.pages["POST /orders/7/cancel"] = lambda _: Reply("done")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while context.ledger.leftovers():
             await look_until_quiet(tidy)
 
@@ -257,12 +259,12 @@ async def test_another_prober_takes_over_when_the_one_that_tidies_ends(shop: Sho
     shop.pages["POST /orders/7/cancel"] = lambda _: Reply("done")
     first, second = tidying(context, [], journey), tidying(context, [], journey)
     tasks = [asyncio.create_task(each.serve()) for each in (first, second)]
-    await asyncio.sleep(0.1)
+    await settle()
     assert first.counts("j") is not None and second.counts("j") is None
     tasks[0].cancel()
     await asyncio.gather(tasks[0], return_exceptions=True)
     later(context, timedelta(hours=1))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while context.ledger.leftovers():
             await asyncio.sleep(0.05)
     tasks[1].cancel()

@@ -66,7 +66,7 @@ async def test_a_waiting_run_gets_what_another_process_gives_back(tmp_path: Path
     process = holder(tmp_path, "a@x")
     pool = AccountPool(tmp_path)
     loop = asyncio.get_running_loop()
-    waiting = asyncio.create_task(pool.lease(["a@x"], loop.time() + 10))
+    waiting = asyncio.create_task(pool.lease(["a@x"], loop.time() + 60))
     await asyncio.sleep(0.1)
     assert not waiting.done()
     await asyncio.to_thread(end, process)
@@ -81,7 +81,7 @@ async def test_a_waiting_run_of_this_process_is_woken_at_once(tmp_path: Path, mo
     assert lease is not None
     loop = asyncio.get_running_loop()
     loop.call_later(0.02, lease.release)
-    (await pool.lease(["a"], loop.time() + 5)).release()
+    (await pool.lease(["a"], loop.time() + 50)).release()
 
 
 @pytest.mark.anyio
@@ -100,7 +100,7 @@ async def test_a_crowd_over_two_accounts_never_shares_one(tmp_path: Path) -> Non
     held: set[str] = set()
 
     async def one() -> None:
-        lease = await pool.lease(["a", "b"], asyncio.get_running_loop().time() + 10)
+        lease = await pool.lease(["a", "b"], asyncio.get_running_loop().time() + 60)
         assert lease.user not in held
         held.add(lease.user)
         await asyncio.sleep(0.001)

@@ -80,6 +80,7 @@ async def test_there_is_nothing_to_clean_up_where_nothing_ever_answered(shop: Sh
     assert result.cleanup == []
 
 
+@pytest.mark.by_the_clock
 async def test_a_request_whose_answer_never_came_stays_listed_as_unknown(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: asyncio.sleep(60)
     await run(shop, context, {"post": "/", "creates": "{{ run_id }}", "timeout": "500ms"})
@@ -136,6 +137,7 @@ async def test_a_created_thing_without_a_name_is_unknown(shop: Shop, context: Ru
     assert "order" in (left.detail or "")  # in words, for whoever has to look for it in the shop
 
 
+@pytest.mark.by_the_clock
 async def test_cleanup_runs_for_what_may_have_been_made_though_nothing_answered(
     shop: Shop, context: RunContext
 ) -> None:
@@ -149,6 +151,7 @@ async def test_cleanup_runs_for_what_may_have_been_made_though_nothing_answered(
     assert left.next_attempt == left.began + SETTLING  # the shop may still be at work on it
 
 
+@pytest.mark.by_the_clock
 async def test_a_cleanup_that_hangs_once_leaves_time_to_be_tried_again(shop: Shop, context: RunContext) -> None:
     asked = 0
 

@@ -11,7 +11,7 @@ from probes.running.context import RunContext
 from tests.probes.shop import Reply, Request, Shop
 from tests.probes.walks import failing
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.by_the_clock]
 
 
 async def test_a_step_that_those_before_it_left_no_time_says_so(shop: Shop, context: RunContext) -> None:

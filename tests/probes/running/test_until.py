@@ -17,7 +17,7 @@ async def test_until_asks_again_until_it_holds(shop: Shop, context: RunContext) 
     answers = iter([Reply("down", 500), as_json({"state": "New"}), Reply("not json"), as_json({"state": "Shipped"})])
     shop.pages["/"] = lambda _: next(answers)
     until = {"json": {"$.state": "Shipped"}}
-    result = await run(shop, context, {"get": "/", "until": until, "within": "2s", "poll": "10ms"})
+    result = await run(shop, context, {"get": "/", "until": until, "within": "25s", "poll": "10ms"})
     assert (result.outcome, result.steps[0].attempts) == (Outcome.UP, 4)
     assert "connect" not in result.steps[0].phases  # they are those of the last attempt, on the connection of the first
 
@@ -25,10 +25,11 @@ async def test_until_asks_again_until_it_holds(shop: Shop, context: RunContext) 
 async def test_until_polls_through_transport_errors(shop: Shop, context: RunContext) -> None:
     answers: Iterator[Reply | None] = iter([None, Reply("ready")])  # None hangs up
     shop.pages["/"] = lambda _: next(answers)
-    step = {"get": "/", "until": {"body": {"contains": "ready"}}, "within": "2s", "poll": "10ms"}
+    step = {"get": "/", "until": {"body": {"contains": "ready"}}, "within": "25s", "poll": "10ms"}
     assert (await run(shop, context, step)).outcome is Outcome.UP
 
 
+@pytest.mark.by_the_clock
 async def test_an_until_that_never_holds_is_freshness(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: as_json({"state": "New"})
     until = {"json": {"$.state": {"in": ["Shipped", "Delivered"]}}}
@@ -39,6 +40,7 @@ async def test_an_until_that_never_holds_is_freshness(shop: Shop, context: RunCo
     assert 2 <= step.attempts <= 4
 
 
+@pytest.mark.by_the_clock
 async def test_an_until_whose_target_hangs_is_freshness_in_time(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: asyncio.sleep(60)
     result = await run(shop, context, {"get": "/", "until": {"status": 200}, "within": "150ms", "poll": "20ms"})
@@ -46,41 +48,44 @@ async def test_an_until_whose_target_hangs_is_freshness_in_time(shop: Shop, cont
     assert result.duration_s < 1
 
 
+@pytest.mark.by_the_clock
 async def test_an_attempt_that_time_cuts_off_does_not_hide_what_was_seen_before(
     shop: Shop, context: RunContext
 ) -> None:
     answers = iter([as_json({"state": "Lost"})])
     shop.pages["/"] = lambda _: next(answers, None) or asyncio.sleep(60)
     until = {"json": {"$.state": "Shipped"}}
-    step = await failing(shop, context, {"get": "/", "until": until, "within": "150ms", "poll": "10ms"})
+    step = await failing(shop, context, {"get": "/", "until": until, "within": "1s", "poll": "10ms"})
     assert step.seen == 'after 2 attempts: "Lost"'
 
 
 async def test_a_401_while_waiting_is_polled_through(shop: Shop, context: RunContext) -> None:
     answers = iter([Reply("", 401), Reply("ok")])
     shop.pages["/"] = lambda _: next(answers)
-    step = {"get": "/", "until": {"status": 200}, "within": "1s", "poll": "10ms"}
+    step = {"get": "/", "until": {"status": 200}, "within": "25s", "poll": "10ms"}
     assert (await run(shop, context, step)).outcome is Outcome.UP
 
 
 async def test_until_can_wait_for_something_to_go_away(shop: Shop, context: RunContext) -> None:
     answers = iter([Reply("still here"), Reply("gone", 404)])
     shop.pages["/"] = lambda _: next(answers)
-    step = {"get": "/", "until": {"status": 404}, "within": "1s", "poll": "10ms"}
+    step = {"get": "/", "until": {"status": 404}, "within": "25s", "poll": "10ms"}
     assert (await run(shop, context, step)).outcome is Outcome.UP
 
 
+@pytest.mark.by_the_clock
 async def test_the_waits_of_until_do_not_count_as_slow(shop: Shop, context: RunContext) -> None:
     answers = iter([Reply("", 500), Reply("ok")])
     shop.pages["/"] = lambda _: next(answers)
     expect = {"slower_than": {"degraded": "80ms"}}
-    step = {"get": "/", "until": {"status": 200}, "within": "1s", "poll": "100ms", "expect": expect}
+    step = {"get": "/", "until": {"status": 200}, "within": "25s", "poll": "100ms", "expect": expect}
     assert (await run(shop, context, step)).outcome is Outcome.UP
 
 
 # Time
 
 
+@pytest.mark.by_the_clock
 async def test_a_run_ends_at_its_timeout(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: asyncio.sleep(60)
     result = await run(shop, context, {"get": "/"}, {"get": "/"}, timeout="200ms")
@@ -88,6 +93,7 @@ async def test_a_run_ends_at_its_timeout(shop: Shop, context: RunContext) -> Non
     assert result.duration_s < 1
 
 
+@pytest.mark.by_the_clock
 async def test_a_step_may_have_less_time_than_the_run(shop: Shop, context: RunContext) -> None:
     shop.pages["/"] = lambda _: asyncio.sleep(60)
     result = await run(shop, context, {"get": "/", "timeout": "100ms"})

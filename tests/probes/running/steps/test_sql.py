@@ -108,6 +108,7 @@ SLOW = {
 }
 
 
+@pytest.mark.by_the_clock
 async def test_a_query_that_takes_too_long_is_timeout_and_delays_nobody(context: RunContext, database: str) -> None:
     slow = {"sql": SLOW["sqlite" if "sqlite" in database else "postgresql"], "url": database, "timeout": "400ms"}
     threads = threading.active_count()
@@ -130,6 +131,7 @@ async def test_files_that_are_none_or_no_database(context: RunContext, tmp_path:
     assert not (tmp_path / "none.db").exists()
 
 
+@pytest.mark.by_the_clock
 async def test_a_database_that_hangs_is_left_in_time_and_its_password_is_nowhere(tmp_path: Path) -> None:
     environment = Environment({"SHOP_DATABASE": "unused"})
     context = RunContext(tmp_path / "state", environment)
@@ -143,6 +145,7 @@ async def test_a_database_that_hangs_is_left_in_time_and_its_password_is_nowhere
 
 
 @pytest.mark.needs("postgresql")
+@pytest.mark.by_the_clock
 async def test_a_database_that_hangs_in_the_middle_of_a_query_is_hung_up_on(
     context: RunContext, server_url: str
 ) -> None:
