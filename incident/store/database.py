@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -144,6 +145,22 @@ class Database:
         if self._readers is None:
             raise StoreUnavailable("the database is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, job)
+
+    async def empty_log(self) -> None:
+        """What was overwritten is in no file of SQLite's any more. Raises StoreUnavailable where that cannot be now."""
+        if self.sole and self._readers is not None:
+            await asyncio.get_running_loop().run_in_executor(self._readers, self._empty_log)
+
+    def _empty_log(self) -> None:
+        try:
+            with self._engines[1].connect() as connection:  # without a transaction
+                cursor = connection.connection.cursor()
+                [busy, *_] = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                cursor.close()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"the database's log was not emptied: {error}") from error
+        if busy:
+            raise StoreUnavailable("the database's log was not emptied: somebody reads it")
 
     def _read(self, job: Callable[[Connection], T]) -> T:
         try:

@@ -1,6 +1,7 @@
 """What people add to the record, over the desk: what others see afterwards, in every place where it was kept."""
 
 import json
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -9,7 +10,7 @@ from incident.attachments import File
 from incident.core.actor import Actor, Role
 from incident.desk import Desk
 from incident.errors import NotAllowed, NotFound, Refused
-from tests.incident.conftest import RESPONDER, VIEWER, Clock, firing
+from tests.incident.conftest import ONLY_SQLITE, RESPONDER, VIEWER, Clock, firing
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +45,20 @@ async def test_what_was_redacted_is_nowhere_any_more(desk: Desk) -> None:
     assert SECRET not in await everything(desk)
     assert [event.text for event in await desk.timeline(number)].count("[redacted]") == 2
     assert (await desk.incident(number)).tasks["1"]["text"] == "[redacted]"
+
+
+@ONLY_SQLITE
+async def test_what_was_redacted_is_in_no_file_of_the_database(desk: Desk, tmp_path: Path) -> None:
+    number = await open_one(desk)
+    noted = await desk.perform("note", number, RESPONDER, {"text": f"card {SECRET}"})
+    assert holding(tmp_path, SECRET)
+    await desk.perform("redact", number, ADMIN, {"seq": noted.seq})
+    assert not holding(tmp_path, SECRET)
+
+
+def holding(folder: Path, words: str) -> list[str]:
+    """The files that have these words in them."""
+    return [path.name for path in folder.rglob("*") if path.is_file() and words.encode() in path.read_bytes()]
 
 
 async def test_a_redacted_title_is_gone_from_every_message(desk: Desk) -> None:
