@@ -114,7 +114,9 @@ def print_incident(incident: dict[str, Any]) -> None:
 
 def _acknowledged_line(incident: dict[str, Any]) -> str:
     if not incident["acknowledged_at"]:
-        return "" if incident["status"] == "resolved" else "not yet"
+        if incident["status"] == "resolved":
+            return ""
+        return "not yet: nobody was paged" if incident.get("unpaged") else "not yet"
     by = incident.get("acknowledged_by")
     return local_time(incident["acknowledged_at"]) + (f" by {clean(by)}" if by else "")
 

@@ -37,11 +37,12 @@ def root(incident: Incident, base_url: str) -> list[Block]:
 
 
 def _facts(incident: Incident) -> list[tuple[str, str]]:
+    nobody = "nobody was paged" if incident.unpaged else "nobody yet"
     facts = [
         ("Status", incident.status),
         ("Services", ", ".join(incident.services)),
         ("Opened", _time(incident.opened_at.timestamp(), f"{incident.opened_at:%Y-%m-%d %H:%M} UTC")),
-        ("Acknowledged", f"by {incident.acknowledged_by}" if incident.acknowledged_by else "nobody yet"),
+        ("Acknowledged", f"by {incident.acknowledged_by}" if incident.acknowledged_by else nobody),
     ]
     return facts + [(role.capitalize(), who) for role, who in incident.roles.items()][:4]
 

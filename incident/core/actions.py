@@ -42,6 +42,7 @@ from incident.core.closing import speaks_against
 from incident.core.decide import Policy, add_runbooks
 from incident.core.folding import Draft
 from incident.core.model import SEVERITIES, STATUSES, Incident
+from incident.core.paging import aloud
 from incident.errors import Conflict, NotFound, Refused
 
 ROLES = ("commander", "communications", "scribe")
@@ -176,7 +177,7 @@ def _sev(act: Act) -> None:
     if was == now:
         return
     why = said(act.args, required=False)
-    channels = list(act.policy.route({**act.incident.labels, "severity": now})) if now < was else []
+    channels = list(act.policy.route({**aloud(act.incident.labels), "severity": now})) if now < was else []
     act.say("severity", f"{was} → {now}" + (f": {why}" if why else ""), severity=now, was=was, channels=channels)
 
 

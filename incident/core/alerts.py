@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
 from incident.core.model import SEVERITIES
+from incident.core.paging import wants_none
 from incident.core.sorts import Sort
 from incident.errors import Refused
 from probes.alert import Alert, fingerprint
@@ -82,6 +83,11 @@ class StoredAlert:
         """One line for people: what the source says of it, else its name."""
         said = self.annotations.get("summary") or self.annotations.get("message") or self.annotations.get("description")
         return readable(said or "") or self.name
+
+    @_once
+    def quiet(self) -> bool:
+        """It asks for no page."""
+        return wants_none(self.labels)
 
     @_once
     def sort(self) -> Sort:

@@ -67,7 +67,7 @@ def _put_back(number: int, placing: Placing, belongs: dict[str, int | None]) -> 
         again = draft.incidents[other]
         deeper = placing.related(again.service, again.drill, again.group, frozenset({number, other}))
         if deeper is not None and services.needs(again.service, deeper.service):
-            take_in(deeper, again, draft)
+            take_in(deeper, again, draft, placing.policy.route)
             belongs.update(dict.fromkeys(again.alerts, deeper.number))
         elif placing.draws(again):
             placing.take_in_dependents(again)

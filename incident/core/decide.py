@@ -9,6 +9,7 @@ from incident.core.alerts import FIRING, RESOLVED, StoredAlert
 from incident.core.closing import speaks_against
 from incident.core.folding import Draft
 from incident.core.model import Incident
+from incident.core.paging import page_for
 from incident.core.placing import Placing, Policy, add_runbooks, by_depth
 from incident.core.severity import reconsider, told
 
@@ -78,7 +79,9 @@ def _record(draft: Draft, number: int, news: _Touched, policy: Policy) -> None:
         if alerts:
             draft.add(number, kind, f"{_listing(alerts)}: {words}", _data(alerts))
     if draft.incidents[number].open:
-        reconsider(draft.incidents[number], draft, policy.services, policy.scale, policy.route)
+        quietly = bool(news.fired) and all(alert.quiet for alert in news.fired)
+        reconsider(draft.incidents[number], draft, policy.services, policy.scale, policy.route, quietly=quietly)
+        page_for(number, news.fired, draft, policy.route, timedelta(seconds=policy.page_again))
     if news.ended:
         watch_recovery(number, draft)
 

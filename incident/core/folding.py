@@ -8,6 +8,7 @@ from typing import Any
 
 from incident.core import cadence, sorts
 from incident.core.model import ENDED, FIRING, STALE, Event, Incident, instant
+from incident.core.paging import called, told_only_after, told_only_of_both
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -45,6 +46,7 @@ def apply(incident: Incident | None, event: Event) -> Incident:
 
 def _opened(event: Event) -> Incident:
     data = event.data
+    paged, told = called(data, (), ())
     return Incident(
         number=event.incident,
         seq=1,
@@ -59,8 +61,9 @@ def _opened(event: Event) -> Incident:
         drill=data.get("drill"),
         labels=dict(data.get("labels", {})),
         channels=tuple(data.get("channels", ())),
+        told_only=tuple(told),
         next_update_due=instant(data.get("next_update_due")),
-        paged_at=event.at if data.get("channels") else None,
+        paged_at=event.at if paged else None,
         reason=data.get("reason"),
         group=data.get("group"),
         signature=dict(data.get("signature", {})),
@@ -117,9 +120,18 @@ def _suspected(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _told_now(incident: Incident, event: Event) -> dict[str, Any]:
-    channels = _union(incident.channels, event.data.get("channels", ()))
-    paged = event.data.get("page") or len(channels) > len(incident.channels)
-    return {"channels": channels, "paged_at": event.at if paged else incident.paged_at}
+    paged, told = called(event.data, incident.channels, incident.told_only)
+    return {
+        "channels": _union(incident.channels, event.data.get("channels", ())),
+        "told_only": told_only_after(incident.told_only, paged, told),
+        "paged_at": event.at if paged or event.data.get("page") else incident.paged_at,
+    }
+
+
+def _paging(incident: Incident, event: Event) -> dict[str, Any]:
+    data = event.data
+    about = {"title": data.get("title", incident.title), "labels": dict(data.get("labels", incident.labels))}
+    return {**about, **_told_now(incident, event)}
 
 
 def _severity(incident: Incident, event: Event) -> dict[str, Any]:
@@ -192,6 +204,8 @@ def _took_in(incident: Incident, event: Event) -> dict[str, Any]:
         "alerts": {**data["alerts"], **incident.alerts},
         "services": _union(incident.services, data["services"]),
         "channels": _union(incident.channels, data.get("channels", ())),
+        "told_only": told_only_of_both(incident.channels, incident.told_only, data),
+        "paged_at": incident.paged_at or instant(data.get("paged_at")),
         "taken_in": {**incident.taken_in, str(data["incident"]): brought},
     }
 
@@ -320,6 +334,7 @@ def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
         "next_update_due": instant(event.data.get("next_update_due")),
         "reopened_at": event.at,
         "paged_at": event.at if event.data.get("page") else incident.paged_at,
+        "told_only": _union(incident.told_only, event.data.get("quietly", ())),
         "overruled": None,
     }
 
@@ -331,6 +346,7 @@ _CHANGES: Mapping[str, Any] = {
     "service": _service,
     "suspected": _suspected,
     "severity": _severity,
+    "paging": _paging,
     "status": _status,
     "acknowledged": _acknowledged,
     "update": _update,

@@ -6,11 +6,13 @@ from incident.core import cadence
 from incident.core.closing import told_by_others
 from incident.core.folding import Draft
 from incident.core.model import ENDED, Incident
+from incident.core.paging import Route, page_for_both
 from incident.core.sorts import told_again
 
 
-def take_in(into: Incident, other: Incident, draft: Draft, actor: str = "shopwatch", **said: Any) -> None:
+def take_in(into: Incident, other: Incident, draft: Draft, route: Route, actor: str = "shopwatch", **said: Any) -> None:
     """`other` ends, and what it knew goes over to `into`, which is as bad as the worse of the two from now on."""
+    before = into
     data = {
         "incident": other.number,
         "alerts": dict(other.alerts),
@@ -20,12 +22,17 @@ def take_in(into: Incident, other: Incident, draft: Draft, actor: str = "shopwat
         **told_again(other.alerts, other.sorts, other.sort_of),
         **said,
     }
+    if other.told_only:
+        data["quietly"] = list(other.told_only)
+    if into.paged_at is None and other.paged_at is not None:
+        data["paged_at"] = other.paged_at.isoformat()
     words = f"Goes on in #{into.number}, {into.service}"
     draft.add(other.number, "merged", words, {"into": into.number, **said}, actor)
     into = draft.add(into.number, "took_in", f"Took in #{other.number}, {other.title}", data, actor)
     if other.severity < into.severity:
         worse = {"severity": other.severity, "was": into.severity}
         draft.add(into.number, "severity", f"{into.severity} → {other.severity}: #{other.number} had it", worse)
+    page_for_both(into.number, before, other, draft, route)
 
 
 def put_back(into: Incident, other: Incident, draft: Draft, actor: str = "shopwatch", **said: Any) -> None:

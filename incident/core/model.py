@@ -4,16 +4,18 @@ Kinds of event, and what their `data` holds (always JSON):
 
 | kind            | data                                                                                          |
 | --------------- | --------------------------------------------------------------------------------------------- |
-| opened          | title, service, severity, reason, drill, group, since (first sign), labels, channels,           |
-|                 | next_update_due                                                                                 |
+| opened          | title, service, severity, reason, drill, group, since (first sign), labels, channels, quietly    |
+|                 | (of these are told, and not paged), next_update_due                                             |
 | alert           | fingerprints, services, sorts, sort_of (core.sorts), alerts (the first few, for reading): they  |
 |                 | fire                                                                                            |
 | alert_ended     | fingerprints: their source says that they are over                                              |
 | alert_stale     | fingerprints: their source went silent, which is no recovery                                    |
-| service         | service, was, title, labels, channels (told from now on), page (they are paged although they    |
-|                 | were told before), explains (suspects that need it): the trouble lies deeper                    |
-| suspected       | services, shared, channels (told from now on): these are in trouble too, and need the same      |
-| severity        | severity, was, reason, channels (told from now on)                                              |
+| service         | service, was, title, labels, channels (told from now on), quietly, page (they are paged         |
+|                 | although they were before), explains (suspects that need it): the trouble lies deeper           |
+| suspected       | services, shared, channels (told from now on), quietly: these are in trouble too, and need the  |
+|                 | same                                                                                            |
+| severity        | severity, was, reason, channels (told from now on), quietly                                     |
+| paging          | channels, title, labels: who had only been told is paged, for what it is about from now on      |
 | status          | status, was                                                                                     |
 | acknowledged    | again: somebody had before                                                                      |
 | note            |                                                                                                 |
@@ -22,7 +24,8 @@ Kinds of event, and what their `data` holds (always JSON):
 | runbook         | runbooks                                                                                        |
 | paged           | channel, key: the page was delivered                                                            |
 | delivery_failed | channel, key, error: given up                                                                   |
-| took_in         | incident, alerts (fingerprint: state), services, channels, said_publicly: another came over     |
+| took_in         | incident, alerts (fingerprint: state), services, channels, quietly, paged_at, said_publicly:    |
+|                 | another came over                                                                               |
 | gave_back       | incident, alerts: one that had come over stands on its own again                                |
 | merged          | into: this incident goes on in another                                                          |
 | unmerged        | from, alerts (fingerprint: state), status, next_update_due: it stands on its own again          |
@@ -42,7 +45,7 @@ Kinds of event, and what their `data` holds (always JSON):
 | held_open       | obstacles: why it does not resolve by itself although all its alerts are over                     |
 | silenced        | silence, ends_at: its alerts are held back from now on (silence_ended, silence_ending alike)     |
 | resolved        |                                                                                                 |
-| reopened        | next_update_due, page: those who were told are paged again                                      |
+| reopened        | next_update_due, page: those who were paged are paged again; quietly: nobody is, so far         |
 
 `data.via` is the mouth through which a person spoke.
 """
@@ -109,6 +112,7 @@ class Incident:
     runbooks: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)  # of the root's first alert: what routes see
     channels: tuple[str, ...] = ()  # who has been told, and hears what follows
+    told_only: tuple[str, ...] = ()  # those of them who have not been paged: see `core.paging`
     next_update_due: datetime | None = None
     merged_into: int | None = None
     taken_in: Mapping[str, Any] = field(default_factory=dict)  # by number: the alerts and services that they brought
@@ -137,6 +141,11 @@ class Incident:
     @property
     def open(self) -> bool:
         return self.status != "resolved"
+
+    @property
+    def unpaged(self) -> bool:
+        """People have been told of it, and none of them was paged."""
+        return bool(self.told_only) and set(self.told_only).issuperset(self.channels)
 
     @property
     def acknowledged_by(self) -> str | None:
@@ -168,6 +177,7 @@ class Incident:
             "opened_at": self.opened_at.isoformat(),
             "acknowledged_at": _iso(self.acknowledged_at),
             "acknowledged_by": self.acknowledged_by,
+            "unpaged": self.unpaged,
             "mitigated_at": _iso(self.mitigated_at),
             "resolved_at": _iso(self.resolved_at),
             "roles": dict(self.roles),
@@ -209,7 +219,7 @@ _INSTANTS = (
     "opened_at", "changed_at", "since", "acknowledged_at", "mitigated_at", "quiet_since", "resolved_at",
     "next_update_due", "root_over_at", "left_at", "reopened_at", "paged_at",
 )  # fmt: skip
-_TUPLES = ("services", "runbooks", "channels", "acknowledgers", "causes", "roots", "held", "suspects")
+_TUPLES = ("services", "runbooks", "channels", "told_only", "acknowledgers", "causes", "roots", "held", "suspects")
 
 
 def _iso(instant: datetime | None) -> str | None:

@@ -10,6 +10,7 @@ from incident.core.alerts import FIRING, RESOLVED, DrillWindow, StoredAlert
 from incident.core.folding import Draft
 from incident.core.merging import take_in
 from incident.core.model import Incident
+from incident.core.paging import aloud
 from incident.core.services import ServiceMap
 from incident.core.severity import Scale, propose, with_reason
 from incident.core.similar import signature
@@ -199,6 +200,8 @@ class Placing:
             "channels": list(self.policy.route(labels)),
             "signature": signature(alert),
         }
+        if alert.quiet:
+            data["quietly"] = data["channels"]
         if group is not None:
             data["group"] = dict(group)
         return self.add_runbooks(self.draft.open(said, data), labels)
@@ -226,15 +229,18 @@ class Placing:
         back = not words and any(root["service"] == alert.service for root in incident.roots)
         labels = {**_labels(alert, incident.drill), "severity": incident.severity}
         by_hand = "alertname" not in incident.labels  # then the title is a person's
+        softer = alert.quiet and not incident.unpaged  # than what people were paged for, and the title says
         data = {
             "service": alert.service,
             "was": was,
-            "title": incident.title if by_hand else _title(alert, incident.drill),
-            "labels": labels,
+            "title": incident.title if by_hand or softer else _title(alert, incident.drill),
+            "labels": aloud(labels) if softer else labels,
             "channels": list(self.policy.route(labels)),
-            "page": back and self._may_page_again(incident),
+            "page": back and not alert.quiet and self._may_page_again(incident),
             "explains": [name for name in incident.suspects if self.policy.services.needs(name, alert.service)],
         }
+        if alert.quiet:
+            data["quietly"] = data["channels"]
         words = words or f"{was} needs {alert.service}, which is in trouble: it lies there"
         self.add_runbooks(self.draft.add(incident.number, "service", words, data), labels)
 
@@ -249,7 +255,7 @@ class Placing:
         for number, other in sorted(self.draft.incidents.items()):
             alike = number != root.number and other.open and other.drill == root.drill and other.group == root.group
             if alike and self.policy.services.needs(other.service, root.service):
-                take_in(self.draft.incidents[root.number], other, self.draft)
+                take_in(self.draft.incidents[root.number], other, self.draft, self.policy.route)
                 self.belongs.update(dict.fromkeys(other.alerts, root.number))
 
     def _rejoins(self, before: Incident, drill: str | None, group: Group | None) -> bool:
@@ -266,15 +272,18 @@ class Placing:
             if incident.merged_into is not None or not unexplained:  # the cause was heard of in the same round
                 continue
             shared = _once(joined[name][1] for name in unexplained)
-            data = {
-                "services": unexplained,
-                "shared": shared,
-                "channels": _once(
+            named = {
+                quiet: [
                     channel
                     for name in unexplained
+                    if joined[name][0].quiet is quiet
                     for channel in self.policy.route(_labels(joined[name][0], incident.drill))
-                ),
+                ]
+                for quiet in (False, True)
             }
+            data = {"services": unexplained, "shared": shared, "channels": _once([*named[False], *named[True]])}
+            if named[True]:
+                data["quietly"] = [channel for channel in _once(named[True]) if channel not in named[False]]
             words = f"In trouble too: {', '.join(unexplained)}. All of it needs {', '.join(shared)}: it may lie there"
             self.draft.add(number, "suspected", words, data)
 
@@ -284,10 +293,13 @@ class Placing:
 
     def _reopen(self, before: Incident, alert: StoredAlert) -> Incident:
         now, resolved = self.draft.now, before.resolved_at or self.draft.now
-        page = self._may_page_again(before)
+        quiet = alert.quiet or before.unpaged  # who is to be paged for it then is decided with the news of it
+        page = not quiet and self._may_page_again(before)
         after = format_duration(max(0, round((now - resolved).total_seconds())))
         words = f"{alert.name} ({alert.service}) fires again {after} after it was resolved: it goes on here"
-        data = {"next_update_due": cadence.first(now).isoformat(), "page": page}
+        data: dict[str, Any] = {"next_update_due": cadence.first(now).isoformat(), "page": page}
+        if quiet:
+            data["quietly"] = list(before.channels)
         return self.draft.add(before.number, "reopened", words, data)
 
 
@@ -333,5 +345,5 @@ def due(since: datetime | None, seconds: float) -> datetime | None:
 
 
 def by_depth(alerts: Iterable[StoredAlert], services: ServiceMap) -> list[StoredAlert]:
-    """Deeper services first, so that what arrives together is one incident at once."""
-    return sorted(alerts, key=lambda alert: services.depth(alert.service))
+    """Deeper services first, so that what arrives together is one incident at once; of each, what asks for a page."""
+    return sorted(alerts, key=lambda alert: (services.depth(alert.service), alert.quiet))

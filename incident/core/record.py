@@ -31,7 +31,7 @@ def merge(act: Act) -> None:
         raise Refused(f"#{into.number} is resolved: reopen it first, or link the two")
     if mine.drill != into.drill:
         raise Refused("one of the two is a drill: they are kept apart")
-    take_in(into, mine, act.draft, actor=act.actor.name, via=act.actor.via)
+    take_in(into, mine, act.draft, act.policy.route, actor=act.actor.name, via=act.actor.via)
 
 
 def unmerge(act: Act) -> None:

@@ -3,6 +3,9 @@
 A rule looks at a long window, which says that it matters, and at a short one, which says that it goes on. It fires
 when both use the budget up at least `factor` times as fast as would leave nothing of it after 30 days, and when there
 were failures enough: a single one among few runs is a large part of them, and means nothing.
+
+The fast rule pages. The others are for the next working day, and tell people without a page, however bad they are said
+to be: one failed run a minute, which uses up most budgets in the long run, never pages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +16,8 @@ from probes.duration import format_duration
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 BUDGET_WINDOW = 30 * DAY
-FLOOR = 6  # more than one failed run a minute, over five
+FLOOR = 7  # five minutes reach into six of the clock's: one failed run in each is not enough
+PAGES = "SEV2"  # and what is worse
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,17 @@ def burns(rule: Rule, slo: float, counts: Mapping[float, Count], floor: int = FL
     long, short = counts[rule.long], counts[rule.short]
     enough = short.failures >= floor if rule.crowded else long.failures >= floor and short.failures >= min(2, floor)
     return enough and all(rate(count, slo) >= rule.factor * (1 - 1e-9) for count in (long, short))
+
+
+def pages(rule: Rule, severity: str, counts: Mapping[float, Count], floor: int = FLOOR) -> bool:
+    """Whether people are paged for a rule that fires.
+
+    One of the slower ones pages where the settings say that it is as bad as what pages (SEV1 or SEV2), and as many runs
+    fail in the short window, for its length, as the fast one asks.
+    """
+    if rule.crowded:
+        return True
+    return severity <= PAGES and counts[rule.short].failures >= floor * rule.short / RULES[0].short
 
 
 def worst(slo: float, counts: Mapping[float, Count], floor: int = FLOOR, rules: Sequence[Rule] = RULES) -> Rule | None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from incident.core.alerts import FIRING, RESOLVED, STALE, StoredAlert, accept, merge, news
 from incident.core.apart import apart_due, left_behind, stand_apart
 from incident.core.decide import Policy, decide, decide_time
-from incident.core.deliveries import Telling, messages
+from incident.core.deliveries import Message, Telling, messages
 from incident.core.folding import Draft
 from incident.core.merging import put_back, take_in
 from incident.core.model import Event, Incident
@@ -15,7 +15,7 @@ from tests.incident.conftest import START, firing
 
 
 class World:
-    """`alerts` as they are stored, by fingerprint. `pages`: (incident, event, channel), in order."""
+    """`alerts`: as stored, by fingerprint. `sent`: all messages; `pages`: (incident, event, channel), in order."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -24,6 +24,7 @@ class World:
         self.incidents: dict[int, Incident] = {}
         self.events: list[Event] = []
         self.pages: list[tuple[int, int, str]] = []
+        self.sent: list[Message] = []
 
     def fire(self, *services: str, severity: str = "SEV2", **labels: str) -> None:
         self.take_in(*(firing(service, self.now, severity=severity, **labels) for service in services))
@@ -83,7 +84,7 @@ class World:
 
     def merge(self, number: int, into: int) -> None:
         draft = self.draft()
-        take_in(draft.incidents[into], draft.incidents[number], draft, "mara")
+        take_in(draft.incidents[into], draft.incidents[number], draft, self.policy.route, "mara")
         self._move(dict.fromkeys(self.incidents[number].alerts, into))
         self.keep(draft)
 
@@ -109,6 +110,7 @@ class World:
 
     def keep(self, draft: Draft) -> None:
         for message in messages(draft.events, self.incidents, draft.incidents, Telling()):
+            self.sent.append(message)
             if message.kind == "page":
                 self.pages.append((message.number, int(message.event["seq"]), message.channel))
         self.events += draft.events

@@ -32,7 +32,7 @@ POLICY = Policy(
 SERVICES = st.sampled_from(list(SHOP))
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("fire"), SERVICES, st.sampled_from(["SEV1", "SEV3"])),
+        st.tuples(st.sampled_from(["fire", "whisper"]), SERVICES, st.sampled_from(["SEV1", "SEV3"])),
         st.tuples(st.sampled_from(["end", "silence", "mute", "unmute"]), SERVICES),
         st.tuples(st.just("wait"), st.sampled_from([1, 30, 60, 400, 2000])),
         st.tuples(st.sampled_from(["resolve", "reopen"]), st.integers(1, 5)),
@@ -48,6 +48,8 @@ def do(world: World, step: tuple[str, object, object] | tuple[str, object]) -> b
     match step:
         case ("fire", str(service), str(severity)):
             world.fire(service, severity=severity)
+        case ("whisper", str(service), str(severity)):
+            world.fire(service, severity=severity, page="no")
         case ("end", str(service)):
             world.end(service)
         case ("silence", str(service)):

@@ -1,6 +1,6 @@
 import pytest
 
-from incident.history.burn import RULES, WINDOWS, Budget, Count, burns, worst
+from incident.history.burn import FLOOR, RULES, WINDOWS, Budget, Count, Rule, burns, pages, worst
 
 FAST, SLOW, LASTING = RULES
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -25,7 +25,7 @@ def lately(every: float, failing: float, minutes: float) -> dict[float, Count]:
         pytest.param(lately(30, 1, 5), FAST, id="all-down-for-five-minutes"),
         pytest.param(lately(30, 1, 2), None, id="all-down-for-two-minutes-which-JourneyDown-says"),
         pytest.param(steady(1, 0.0142), SLOW, id="hardly-less-than-fast"),
-        pytest.param(steady(1, 0.021), FAST, id="two-percent-of-many"),
+        pytest.param(steady(1, 0.024), FAST, id="two-percent-of-many"),
         pytest.param(steady(30, 0.0065), LASTING, id="one-a-short-window-is-not-going-on"),
         pytest.param(steady(30, 0.05), SLOW, id="one-of-twenty"),
         pytest.param(steady(30, 0.004), LASTING, id="four-of-a-thousand"),
@@ -48,6 +48,23 @@ def test_a_few_failures_never_page_however_few_the_runs_are(every: float, failur
 def test_one_failed_run_a_minute_never_pages(every: float) -> None:
     counts = {window: Count(round(window / every), round(window / MINUTE)) for window in WINDOWS}
     assert not burns(FAST, 0.999, counts)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1.0, 59.0])
+def test_nor_when_it_is_any_run_of_each_minute_of_the_clock(offset: float) -> None:
+    """The last of the first minute, the first of the last: six in little more than four minutes."""
+    failed = [59.0, 60.0, 120.0, 180.0, 240.0, 300.0]
+    counts = dict.fromkeys(WINDOWS, Count(60, sum(offset <= at <= offset + 300 for at in failed)))
+    assert not burns(FAST, 0.999, counts)
+
+
+@pytest.mark.parametrize("rule", [SLOW, LASTING], ids=lambda rule: rule.name)
+def test_a_slower_rule_pages_only_as_bad_as_what_pages_and_beyond_one_failed_run_a_minute(rule: Rule) -> None:
+    minutes = rule.short / MINUTE
+    for failures, expected in ((minutes + 1, False), (FLOOR * minutes / 5, True)):
+        counts = dict.fromkeys(WINDOWS, Count(10**6, int(failures)))
+        told = {severity: pages(rule, severity, counts) for severity in ("SEV1", "SEV2", "SEV3", "SEV4")}
+        assert told == {"SEV1": expected, "SEV2": expected, "SEV3": False, "SEV4": False}
 
 
 def test_what_is_over_does_not_burn_any_more() -> None:

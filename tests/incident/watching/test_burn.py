@@ -32,10 +32,10 @@ async def test_a_journey_that_burns_its_budget_is_an_alert_until_it_works_again(
     assert await burning(desk, clock) == [{**labels, "severity": "SEV2", "window": "1h"}]
     await walked(desk, 6, since=66)
     clock.forward(minutes=6)
-    assert await burning(desk, clock) == [{**labels, "severity": "SEV3", "window": "6h"}]
+    assert await burning(desk, clock) == [{**labels, "severity": "SEV3", "window": "6h", "page": "no"}]
     await walked(desk, 30, since=72)
     clock.forward(minutes=30)
-    assert await burning(desk, clock) == [{**labels, "severity": "SEV4", "window": "3d"}]
+    assert await burning(desk, clock) == [{**labels, "severity": "SEV4", "window": "3d", "page": "no"}]
     await walked(desk, 380, since=102)
     clock.forward(minutes=380)
     assert await burning(desk, clock) == []
