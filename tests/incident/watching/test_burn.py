@@ -6,7 +6,7 @@ import pytest
 from incident.desk import Desk
 from incident.settings import Settings
 from incident.watching import WATCHERS, watch_once
-from tests.incident.conftest import SHOP, START, Clock
+from tests.incident.conftest import SHOP, START, Clock, firing
 from tests.incident.history.conftest import result
 
 pytestmark = pytest.mark.anyio
@@ -66,3 +66,21 @@ async def test_what_nobody_wants_to_hear_is_not_said(desk: Desk, clock: Clock) -
     await walked(desk, 10, "down")
     clock.forward(minutes=10)
     assert await burning(desk, clock) == []
+
+
+async def test_what_burns_slowly_is_told_and_people_are_paged_when_it_is_down(desk: Desk, clock: Clock) -> None:
+    await walked(desk, 60)
+    await walked(desk, 6, "down", since=60)
+    await walked(desk, 6, since=66)
+    clock.forward(minutes=72)
+    await burning(desk, clock)
+    await desk.cycle(clock())
+    [incident] = await desk.incidents()
+    assert incident.unpaged
+    assert [(one["kind"], one["channel"]) for one in await desk.deliveries()] == [("update", "terminal")]
+    await desk.intake([firing("checkout", clock())], "prober")
+    await desk.cycle(clock())
+    [incident] = await desk.incidents()
+    assert (incident.number, incident.title, incident.unpaged) == (1, "checkout is down", False)
+    pages = [one["channel"] for one in await desk.deliveries() if one["kind"] == "page"]
+    assert pages == ["hook"]
