@@ -45,6 +45,7 @@ log = structlog.get_logger("incident.daemon.engine")
 _AT_ONCE = 10_000  # alerts decided on in one transaction: whole storms, whose root may have come last
 _LEAST_GAP = 0.02  # seconds between cycles: the first alert waits for nothing
 _GAP = 0.2  # after a cycle with news
+_STORM_GAP = 1.0  # in a storm
 _LONGEST_GAP = 3.0  # while crowds of alerts come it doubles, up to this: a storm becomes a few events
 _LET_COME = 2.0  # seconds for the rest of a crowd, before anybody is paged: its cause may come last
 _REST = 9.0  # times what a cycle with news took: in a flood, taking alerts in comes first
@@ -249,7 +250,7 @@ async def run(desk: "Desk") -> None:
         except Exception:
             log.exception("cycle broke")
         news = desk.cycling.decided > decided
-        gap = _next_gap(gap if crowds.come else 0.0, desk.cycling.last_s) if news else _LEAST_GAP
+        gap = _next_gap(gap if crowds.come else 0.0, desk.cycling.last_s, crowds.storm) if news else _LEAST_GAP
         await asyncio.sleep(gap)
         await heard(desk.wake, wait)
 
@@ -263,6 +264,6 @@ async def _cycle(desk: "Desk", crowds: Crowds, now: datetime) -> datetime | None
     return await desk.cycle(desk.now(), storm=crowds.storm)
 
 
-def _next_gap(gap: float, took: float) -> float:
+def _next_gap(gap: float, took: float, storm: bool) -> float:
     """After a cycle with news that took so many seconds."""
-    return min(max(2 * gap, _GAP, _REST * took), _LONGEST_GAP)
+    return min(max(2 * gap, _STORM_GAP if storm else _GAP, _REST * took), _LONGEST_GAP)
