@@ -116,9 +116,10 @@ def _utc(instant: datetime) -> datetime | None:
 
 def _identity(raw: bytes, labels: dict[str, str]) -> str:
     """The fingerprint of labels that are as they should be, else "": most alerts come again and again."""
-    if not labels or "" in labels.values():
+    if not labels or "" in labels or "" in labels.values():
         return ""
-    _bounded(labels, "label")
+    if len(raw) > MAX_NAME:  # else there is no room for too many, or for one that is too long
+        _bounded(labels, "label")
     if len(_known) >= _MOST_KNOWN:
         _known.clear()
     found = _known[raw] = fingerprint(labels)
