@@ -230,9 +230,6 @@ async def run(desk: "Desk") -> None:
     while True:
         desk.wake.clear()
         crowds.look(desk.gathering.news, time.monotonic())
-        if crowds.begins and desk.cascades:
-            await asyncio.sleep(_LET_COME)
-            crowds.let_come(desk.gathering.news, time.monotonic())
         wait, decided = _IDLE, desk.cycling.decided
         try:
             now = desk.now()
@@ -240,9 +237,9 @@ async def run(desk: "Desk") -> None:
                 log.warning("away for a while", seconds=round((now - last).total_seconds()))
                 desk.was_away(now)
             last = now
-            due = await _cycle(desk, crowds, now)
+            due = await _cycle(desk, crowds)
             if due is not None:
-                wait = max(0.0, min(wait, (due - now) / timedelta(seconds=1)))
+                wait = max(0.0, min(wait, (due - desk.now()) / timedelta(seconds=1)))
         except (StoreFull, StoreUnavailable) as error:
             log.debug("cycle failed", error=str(error))  # the store itself has said so, and does not flood
         except IncidentError as error:
@@ -255,13 +252,20 @@ async def run(desk: "Desk") -> None:
         await heard(desk.wake, wait)
 
 
-async def _cycle(desk: "Desk", crowds: Crowds, now: datetime) -> datetime | None:
-    due = await desk.cycle(now, storm=crowds.storm, patient=desk.cascades and not crowds.come)
+async def _cycle(desk: "Desk", crowds: Crowds) -> datetime | None:
+    """Where it may be better to wait for what comes with the alerts that are there, it waits once."""
+    if crowds.begins and desk.cascades:
+        await _let_come(desk, crowds)
+    due = await desk.cycle(desk.now(), storm=crowds.storm, patient=desk.cascades and not crowds.come)
     if not desk.cycling.hesitates:
         return due
+    await _let_come(desk, crowds)
+    return await desk.cycle(desk.now(), storm=crowds.storm)
+
+
+async def _let_come(desk: "Desk", crowds: Crowds) -> None:
     await asyncio.sleep(_LET_COME)
     crowds.let_come(desk.gathering.news, time.monotonic())
-    return await desk.cycle(desk.now(), storm=crowds.storm)
 
 
 def _next_gap(gap: float, took: float, storm: bool) -> float:
