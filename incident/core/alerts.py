@@ -111,6 +111,12 @@ def _readable(text: str) -> str:
 _known = lru_cache(maxsize=1 << 13)(_readable)
 
 
+def labels_of(alert: StoredAlert, drill: str | None) -> dict[str, str]:
+    """What routes, groups and runbooks see of it."""
+    labels = {**alert.labels, "service": alert.service, "severity": alert.severity}
+    return labels if drill is None else {**labels, "drill": drill}
+
+
 def severity_of(labels: Mapping[str, str]) -> str:
     """SEV1 to SEV4, from the label `severity`: as such, or as the words that Prometheus rules use. Unknown: SEV3."""
     said = labels.get("severity", "").strip()

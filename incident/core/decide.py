@@ -47,7 +47,7 @@ def record(placing: Placing, alerts: Iterable[StoredAlert]) -> dict[str, int]:
         belongs[alert.fingerprint] = number
         news = touched.setdefault(number, _Touched())
         {FIRING: news.fired, RESOLVED: news.ended}.get(alert.state, news.stale).append(alert)
-    placing.say_suspected()
+    placing.suspicion.say()
     gathered: dict[int, _Touched] = {}
     for number, news in touched.items():
         final = _whither(number, draft)

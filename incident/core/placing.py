@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from incident.core import cadence, model
-from incident.core.alerts import FIRING, RESOLVED, DrillWindow, StoredAlert
+from incident.core.alerts import FIRING, RESOLVED, DrillWindow, StoredAlert, labels_of
 from incident.core.folding import Draft
 from incident.core.merging import take_in
 from incident.core.model import Incident
@@ -14,9 +14,9 @@ from incident.core.paging import aloud
 from incident.core.services import ServiceMap
 from incident.core.severity import Scale, propose, with_reason
 from incident.core.similar import signature
+from incident.core.suspecting import Suspicion
 from probes.duration import format_duration
 
-_TOGETHER = timedelta(minutes=5)  # what begins within that may have begun together
 Group = Mapping[str, Any]  # labels, and whether it goes across services
 
 
@@ -67,11 +67,10 @@ class Placing:
     belongs: dict[str, int] = field(default_factory=dict)
     rooted: set[tuple[int, str]] = field(default_factory=set)  # incidents that have looked for what needs their service
     found: dict[tuple[str, str | None], int] = field(default_factory=dict)  # by service and drill, in this round
-    suspected: dict[int, dict[str, tuple[StoredAlert, str]]] = field(default_factory=dict)
-    """By incident and service: who has joined on suspicion, and what both need."""
     _of_service: dict[str, list[StoredAlert]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.suspicion = Suspicion(self.draft, self.policy.services, self.policy.route)
         for alert in self.batch:
             if alert.state == FIRING:
                 self._of_service.setdefault(alert.service, []).append(alert)
@@ -126,7 +125,7 @@ class Placing:
         return found.number
 
     def _group(self, alert: StoredAlert) -> Group | None:
-        return None if self.policy.group is no_group else self.policy.group(_labels(alert, None))
+        return None if self.policy.group is no_group else self.policy.group(labels_of(alert, None))
 
     def _drill(self, service: str) -> str | None:
         return next((window.name for window in self.policy.drills if window.covers(service, self.draft.now)), None)
@@ -161,22 +160,13 @@ class Placing:
         ]
 
     def _suspect(self, alert: StoredAlert, drill: str | None, group: Group | None) -> Incident | None:
-        """In a storm, the open incident of a service that needs what this one needs, if it began just now.
-
-        What both need is in trouble, then, although nothing has been heard of it yet: it is one incident, and one page.
-        """
         if not self.policy.storm:
             return None
-        for incident in self._candidates(drill, group):
-            began = max(incident.opened_at, incident.reopened_at or incident.opened_at)
-            fires = model.FIRING in incident.alerts.values() or incident.number in self.belongs.values()
-            if self.draft.now - began > _TOGETHER or not fires or not self.draws(incident):
-                continue
-            shared = self.policy.services.both_need(alert.service, incident.service)
-            if shared is not None:
-                self.suspected.setdefault(incident.number, {})[alert.service] = alert, shared
-                return incident
-        return None
+        goes_on = (one for one in self._candidates(drill, group) if self._fires(one) and self.draws(one))
+        return self.suspicion.find(alert, goes_on)
+
+    def _fires(self, incident: Incident) -> bool:
+        return model.FIRING in incident.alerts.values() or incident.number in self.belongs.values()
 
     def draws(self, incident: Incident) -> bool:
         """Whether what needs its service is its trouble too: not when that has been over for long enough."""
@@ -184,7 +174,7 @@ class Placing:
         return over is None or self.draft.now < over + timedelta(seconds=self.policy.settle)
 
     def _open(self, alert: StoredAlert, drill: str | None, group: Group | None) -> Incident:
-        labels = _labels(alert, drill)
+        labels = labels_of(alert, drill)
         severity, reason = self._severity(alert, drill, group)
         labels["severity"] = severity
         title = _title(alert, drill)
@@ -227,7 +217,7 @@ class Placing:
         """
         was = incident.service
         back = not words and any(root["service"] == alert.service for root in incident.roots)
-        labels = {**_labels(alert, incident.drill), "severity": incident.severity}
+        labels = {**labels_of(alert, incident.drill), "severity": incident.severity}
         by_hand = "alertname" not in incident.labels  # then the title is a person's
         softer = alert.quiet and not incident.unpaged  # than what people were paged for, and the title says
         data = {
@@ -264,29 +254,6 @@ class Placing:
             return False
         return self.draft.now - before.resolved_at <= timedelta(seconds=self.policy.rejoin)
 
-    def say_suspected(self) -> None:
-        """Says in the incidents which services have joined on suspicion. Who the routes name for those is paged."""
-        for number, joined in self.suspected.items():
-            incident = self.draft.incidents[number]
-            unexplained = [name for name in joined if not self.policy.services.needs(name, incident.service)]
-            if incident.merged_into is not None or not unexplained:  # the cause was heard of in the same round
-                continue
-            shared = _once(joined[name][1] for name in unexplained)
-            named = {
-                quiet: [
-                    channel
-                    for name in unexplained
-                    if joined[name][0].quiet is quiet
-                    for channel in self.policy.route(_labels(joined[name][0], incident.drill))
-                ]
-                for quiet in (False, True)
-            }
-            data = {"services": unexplained, "shared": shared, "channels": _once([*named[False], *named[True]])}
-            if named[True]:
-                data["quietly"] = [channel for channel in _once(named[True]) if channel not in named[False]]
-            words = f"In trouble too: {', '.join(unexplained)}. All of it needs {', '.join(shared)}: it may lie there"
-            self.draft.add(number, "suspected", words, data)
-
     def _may_page_again(self, incident: Incident) -> bool:
         paged = incident.paged_at
         return paged is None or self.draft.now - paged >= timedelta(seconds=self.policy.page_again)
@@ -301,10 +268,6 @@ class Placing:
         if quiet:
             data["quietly"] = list(before.channels)
         return self.draft.add(before.number, "reopened", words, data)
-
-
-def _once(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
 
 
 def _is_part_of(service: str, incident: Incident) -> bool:
@@ -322,11 +285,6 @@ def _is_part_of(service: str, incident: Incident) -> bool:
 
 def _began_after(alert: StoredAlert, incident: Incident) -> bool:
     return incident.resolved_at is not None and alert.starts_at > incident.resolved_at
-
-
-def _labels(alert: StoredAlert, drill: str | None) -> dict[str, str]:
-    labels = {**alert.labels, "service": alert.service, "severity": alert.severity}
-    return labels if drill is None else {**labels, "drill": drill}
 
 
 def _title(alert: StoredAlert, drill: str | None) -> str:

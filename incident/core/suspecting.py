@@ -1,0 +1,64 @@
+"""In a storm, services that need the same are taken to suffer from the same before that is heard of. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from incident.core.alerts import StoredAlert, labels_of
+from incident.core.folding import Draft
+from incident.core.model import Incident
+from incident.core.services import ServiceMap
+
+_TOGETHER = timedelta(minutes=5)  # what begins within that may have begun together
+
+
+@dataclass
+class Suspicion:
+    """What one round suspects. `joined`: by incident and service, who has joined on suspicion, and what both need."""
+
+    draft: Draft
+    services: ServiceMap
+    route: Callable[[Mapping[str, str]], tuple[str, ...]]
+    joined: dict[int, dict[str, tuple[StoredAlert, str]]] = field(default_factory=dict)
+
+    def find(self, alert: StoredAlert, goes_on: Iterable[Incident]) -> Incident | None:
+        """The open incident of a service that needs what this one needs, if it began just now.
+
+        What both need is in trouble, then, although nothing has been heard of it yet: it is one incident, and one page.
+        `goes_on`: those whose own trouble does.
+        """
+        for incident in goes_on:
+            began = max(incident.opened_at, incident.reopened_at or incident.opened_at)
+            if self.draft.now - began > _TOGETHER:
+                continue
+            shared = self.services.both_need(alert.service, incident.service)
+            if shared is not None:
+                self.joined.setdefault(incident.number, {})[alert.service] = alert, shared
+                return incident
+        return None
+
+    def say(self) -> None:
+        """Says in the incidents which services have joined on suspicion. Who the routes name for those is paged."""
+        for number, joined in self.joined.items():
+            incident = self.draft.incidents[number]
+            unexplained = [name for name in joined if not self.services.needs(name, incident.service)]
+            if incident.merged_into is not None or not unexplained:  # the cause was heard of in the same round
+                continue
+            shared = _once(joined[name][1] for name in unexplained)
+            data = {"services": unexplained, "shared": shared}
+            data |= self._hearers([joined[name][0] for name in unexplained], incident.drill)
+            words = f"In trouble too: {', '.join(unexplained)}. All of it needs {', '.join(shared)}: it may lie there"
+            self.draft.add(number, "suspected", words, data)
+
+    def _hearers(self, alerts: Iterable[StoredAlert], drill: str | None) -> dict[str, Any]:
+        named: dict[bool, list[str]] = {False: [], True: []}
+        for alert in alerts:
+            named[alert.quiet] += self.route(labels_of(alert, drill))
+        quietly = [channel for channel in _once(named[True]) if channel not in named[False]]
+        channels = _once([*named[False], *quietly])
+        return {"channels": channels, "quietly": quietly} if quietly else {"channels": channels}
+
+
+def _once(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
