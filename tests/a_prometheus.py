@@ -24,7 +24,7 @@ class Prometheus:
         return {tuple(sorted(item["metric"].items())): float(item["value"][1]) for item in found}
 
     def get(self, path: str) -> Any:
-        with urlopen(self.url + path, timeout=5) as answer:
+        with urlopen(self.url + path, timeout=30) as answer:
             return json.load(answer)
 
 
@@ -35,7 +35,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
     """What the condition gives once it is true; OSErrors meanwhile mean not yet."""
     end = time.monotonic() + seconds
     while True:
@@ -62,8 +62,8 @@ def running(folder: Path, config: str) -> Iterator[Prometheus]:
         process = subprocess.Popen(command, stdout=out, stderr=out)
     found = Prometheus(f"http://127.0.0.1:{port}", log)
     try:
-        wait_for(lambda: urlopen(f"{found.url}/-/ready", timeout=5).status == 200)
+        wait_for(lambda: urlopen(f"{found.url}/-/ready", timeout=30).status == 200)
         yield found
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

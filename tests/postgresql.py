@@ -46,7 +46,7 @@ class Server:
             os.chown(self.data.parent, self._who.pw_uid, self._who.pw_gid)
         options = ["-U", "shopwatch", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions"]
         options += ["--wal-segsize", "1"] if disk else []
-        self._spawn("initdb", "-D", str(self.data), *options).wait(60)
+        self._spawn("initdb", "-D", str(self.data), *options).wait(100)
 
     def _spawn(self, program: str, *arguments: str) -> "subprocess.Popen[bytes]":
         who = {} if self._who is None else {"user": self._who.pw_uid, "group": self._who.pw_gid, "extra_groups": []}
@@ -56,7 +56,7 @@ class Server:
 
     def start(self) -> None:
         """Returns once it answers. After `kill` it takes a moment, until what the old one had started is gone."""
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + 60
         while True:
             self.revive()
             try:
@@ -84,14 +84,15 @@ class Server:
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(how)
-            process.wait(30)
+            process.wait(60)
 
     def remove(self) -> None:
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database: str) -> str:
-        return f"postgresql://shopwatch@/{database}?host={self.folder}"
+        """It waits long for connections: this machine may stand still."""
+        return f"postgresql://shopwatch@/{database}?connect_timeout=60&host={self.folder}"
 
     def create(self, template: str = "template0") -> str:
         """A new database's name."""

@@ -84,7 +84,8 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 def _postgresql(url: URL, **options: Any) -> Engine:
     session = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     asked = url.query.get("options")
-    connect = {**ANSWER_WITHIN, "options": f"{session} {asked}" if isinstance(asked, str) else session}
+    ours = {name: value for name, value in ANSWER_WITHIN.items() if name not in url.query}  # the address rules
+    connect = {**ours, "options": f"{session} {asked}" if isinstance(asked, str) else session}
     engine = _create(url, connect_args=connect, **options)
     event.listen(engine, "connect", _set_up_postgresql)
     return engine

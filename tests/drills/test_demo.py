@@ -75,6 +75,8 @@ def processes_of(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.by_the_clock
+@pytest.mark.timeout(300)
 def test_once_breaks_the_shop_and_passes_within_45_seconds(tmp_path: Path, environment: dict[str, str]) -> None:
     began = time.monotonic()
     done = run(tmp_path, environment, "--once", "--port", "0")
@@ -114,11 +116,12 @@ def test_it_runs_where_the_account_has_no_state_folder_to_write_to(tmp_path: Pat
     assert processes_of(tmp_path) == []
 
 
+@pytest.mark.by_the_clock
 def test_ctrl_c_ends_everything_within_three_seconds(tmp_path: Path, demo: "subprocess.Popen[str]") -> None:
     read_until(demo, "journey  .* up")
     began = time.monotonic()
     demo.send_signal(signal.SIGINT)
-    demo.wait(10)
+    demo.wait(60)
     assert time.monotonic() - began < 3
     assert demo.returncode == 0
     assert processes_of(tmp_path) == []
@@ -128,7 +131,7 @@ def test_kill_9_of_the_demo_leaves_no_process_behind(tmp_path: Path, demo: "subp
     read_until(demo, "journey  .* up")
     demo.kill()
     demo.wait()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while processes_of(tmp_path) and time.monotonic() < end:
         time.sleep(0.1)
     assert processes_of(tmp_path) == []

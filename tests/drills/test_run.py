@@ -91,12 +91,12 @@ def test_a_drill_passes_although_its_runbook_has_no_closing_words(stage: Stage) 
 @pytest.mark.parametrize("stage", ["people"], indirect=True)
 def test_a_drill_that_is_stopped_by_hand_ends_its_window_and_has_a_scorecard(stage: Stage) -> None:
     process = stage.drill()
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not stage.client.get("/api/v1/incidents"):
         assert time.monotonic() < end, "no incident opened"
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "the fault is out" in errors
     [run] = stage.client.get("/api/v1/drills")

@@ -32,7 +32,7 @@ class Daemon:
         """Its exit code, and how many seconds it took to end."""
         began = time.monotonic()
         self.process.send_signal(number)
-        return self.process.wait(10), time.monotonic() - began
+        return self.process.wait(60), time.monotonic() - began
 
     def children(self) -> list[int]:
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
@@ -65,6 +65,6 @@ def running(folder: Path, state: Path, *more: str, prefix: Sequence[str] = ()) -
         finally:
             if process.poll() is None:
                 process.terminate()
-                process.wait(10)
+                process.wait(60)
             if process.stdout is not None:
                 process.stdout.close()

@@ -101,7 +101,7 @@ class alertmanager:
     def __enter__(self) -> str:
         self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log)
         url = f"http://127.0.0.1:{self.port}"
-        for _ in range(200):
+        for _ in range(1200):
             try:
                 call(url, "GET", "/api/v2/status")
                 return url
@@ -112,7 +112,7 @@ class alertmanager:
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
         self.log.close()
 
 

@@ -122,6 +122,6 @@ def test_a_tree_of_routes_is_walked_as_alertmanager_walks_it(
     assert len(found) == SETS
     assert found == receivers(call(theirs, "GET", "/api/v2/alerts")[1])
     own = groups(ours.request("GET", "/api/v2/alerts/groups").json())
-    wait_for(lambda: groups(call(theirs, "GET", "/api/v2/alerts/groups")[1]) == own, 5)
+    wait_for(lambda: groups(call(theirs, "GET", "/api/v2/alerts/groups")[1]) == own)
     names = [one["name"] for one in ours.request("GET", "/api/v2/receivers").json()]
     assert sorted(names) == sorted(one["name"] for one in call(theirs, "GET", "/api/v2/receivers")[1])

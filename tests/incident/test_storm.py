@@ -19,7 +19,7 @@ SETTINGS = "shop: {name: Example Shop}\nservices:\n" + "".join(
     f"  s{n}: {{title: S{n}, needs: [{f's{n - n % TREE + int(need)}' if (need := NEEDS[n % TREE]) else ''}]}}\n"
     for n in range(SERVICES)
 )
-LOOSELY = 10.0  # seconds for a command that should take 0.2: other tests run beside; `make bench` has the numbers
+LOOSELY = 30.0  # seconds for a command that should take 0.2: other tests run beside; `make bench` has the numbers
 
 
 def alert(number: int) -> dict[str, object]:
@@ -51,7 +51,7 @@ def test_a_storm_is_an_incident_and_a_page_for_each_root_and_a_record_that_peopl
             for command in (("incident", "list"), ("alert", "list", "--json")):
                 slowest = max(slowest, took(daemon.url, tmp_path, *command))
         storm.join()
-        until = time.monotonic() + 60
+        until = time.monotonic() + 90
         while sum(len(one["alerts"]) for one in client.get("/api/v1/incidents")) < ALERTS:
             assert time.monotonic() < until
             time.sleep(0.5)

@@ -23,7 +23,7 @@ def practice() -> Iterator[Practice]:
 
 @pytest.fixture
 def shopper(practice: Practice) -> Iterator[Shopper]:
-    with httpx.Client(base_url=practice.urls["shop"], trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=practice.urls["shop"], trust_env=False, timeout=60) as client:
         yield Shopper(client)
     headers = {"Authorization": f"Bearer {practice.token}"}
     httpx.delete(practice.urls["shop"] + "/_practice/switches", headers=headers, trust_env=False).raise_for_status()

@@ -80,7 +80,7 @@ class Shopper:
     def order(self) -> Any:
         return self.client.get(f"/api/orders/{self.text('#order_number')}").json()
 
-    def becomes(self, state: str, within: float = 8.0) -> Any:
+    def becomes(self, state: str, within: float = 60.0) -> Any:
         """Asks for the order on the page until it has reached that state."""
         deadline = time.monotonic() + within
         while True:

@@ -121,6 +121,7 @@ def test_every_switch_is_told_apart() -> None:
     assert set(TOLD_APART) == set(SWITCHES)
 
 
+@pytest.mark.by_the_clock
 def test_a_well_shop_is_up_and_nothing_is_left_in_it(shop: Practice, tmp_path: Path) -> None:
     results = run_all(shop, tmp_path)
     assert downs(results) == []
@@ -130,6 +131,7 @@ def test_a_well_shop_is_up_and_nothing_is_left_in_it(shop: Practice, tmp_path: P
     assert Ledger(tmp_path / "ledger.jsonl").leftovers() == []
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize("name", TOLD_APART)
 def test_a_switch_turns_the_right_step_down_and_heals(name: str, shop: Practice, tmp_path: Path) -> None:
     value, expected = TOLD_APART[name]

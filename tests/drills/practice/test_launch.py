@@ -20,11 +20,12 @@ pytestmark = pytest.mark.anyio
 
 def alive(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/-/ready", trust_env=False, timeout=1).status_code == 200
+        return httpx.get(f"{url}/-/ready", trust_env=False, timeout=10).status_code == 200
     except httpx.TransportError:
         return False
 
 
+@pytest.mark.by_the_clock
 async def test_it_starts_all_and_leaves_nothing_within_a_second() -> None:
     async with Practice() as practice:
         urls = list(practice.urls.values())
@@ -67,7 +68,7 @@ def test_the_services_end_when_their_starter_is_killed() -> None:
         urls = starter.stdout.readline().split()
         assert len(urls) == 3 and all(alive(url) for url in urls)
         starter.kill()
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 60
     while any(alive(url) for url in urls):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -85,6 +86,7 @@ def free_ports(count: int) -> int:
     raise AssertionError("no free ports")
 
 
+@pytest.mark.by_the_clock
 def test_the_command_prints_what_one_needs_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     port = free_ports(4)
     command = [sys.executable, "-c", "from drills.practice.command import practice; practice()", "--slack"]
@@ -102,7 +104,7 @@ def test_the_command_prints_what_one_needs_and_ends_with_ctrl_c(tmp_path: Path) 
         assert f"switch token: {left.read_text()}\n" in lines
         started = time.monotonic()
         process.send_signal(signal.SIGINT)
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
         assert time.monotonic() - started < 2
     assert not alive(f"http://127.0.0.1:{port}")
     assert not left.exists()
@@ -112,7 +114,7 @@ def test_the_command_says_that_a_port_is_taken() -> None:
     with bind(0) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-c", "from drills.practice.command import practice; practice()", "--port", port]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=20)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
     assert done.returncode == 2
     assert f"port {port}" in done.stderr
     assert "Traceback" not in done.stderr

@@ -23,7 +23,7 @@ async def cycles(desk: Desk, count: int = 2) -> None:
     for _ in range(count):
         before = desk.cycling.pulse
         desk.wake.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while desk.cycling.pulse == before:
                 await asyncio.sleep(0.01)
 

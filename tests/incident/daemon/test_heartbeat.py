@@ -51,7 +51,7 @@ async def test_nothing_is_said_before_the_engine_has_begun_and_then_it_is_said_a
         await asyncio.sleep(0.3)
         assert (len(httpserver.log), said) == (0, [])
         await desk.cycle(clock.now)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not httpserver.log:
                 await asyncio.sleep(0.05)
         beating.cancel()

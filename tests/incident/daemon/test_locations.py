@@ -80,7 +80,7 @@ def prober(folder: Path, place: str, url: str) -> Iterator[subprocess.Popen[byte
             process.wait(10)
 
 
-def wait_for(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"in vain for {what}"

@@ -71,7 +71,7 @@ async def test_a_journey_that_is_not_there_is_said_to_be_unknown() -> None:
 
 async def test_more_runs_than_the_prober_takes_are_refused_and_not_queued() -> None:
     async with connected(never) as (line, _):
-        asked = [asyncio.create_task(line.run("look", 30.0, any_depth=False)) for _ in range(33)]
+        asked = [asyncio.create_task(line.run("look", 100.0, any_depth=False)) for _ in range(33)]
         done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         [refused] = [task.exception() for task in done]
         assert isinstance(refused, RunRefused)
@@ -83,10 +83,10 @@ async def test_more_runs_than_the_prober_takes_are_refused_and_not_queued() -> N
 
 async def test_who_waits_hears_at_once_that_the_prober_has_died() -> None:
     async with connected(never) as (line, prober):
-        asked = asyncio.create_task(line.run("look", 30.0, any_depth=False))
+        asked = asyncio.create_task(line.run("look", 100.0, any_depth=False))
         await asyncio.sleep(0)
         prober.cancel()
         with pytest.raises(ProberAway, match="ended before"):
-            await asyncio.wait_for(asked, 5.0)
+            await asyncio.wait_for(asked, 60.0)
         with pytest.raises(ProberAway):
             await line.run("look", 1.0, any_depth=False)

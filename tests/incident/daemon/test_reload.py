@@ -64,7 +64,7 @@ def journey(daemon: Daemon, name: str, status: int | str = 200) -> None:
     (daemon.workspace / f"probes/{name}.yaml").write_text(text)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 15.0) -> None:
+def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

@@ -69,7 +69,7 @@ async def test_who_waits_at_one_hears_of_what_was_done_at_the_other(desk: Desk, 
     await asyncio.sleep(0.2)  # until they have heard of each other
     seen = other.changes
     other.wake.clear()
-    waiting = asyncio.create_task(other.wait_change(seen, 5.0))
+    waiting = asyncio.create_task(other.wait_change(seen, 60.0))
     await desk.perform("open", None, RESPONDER, {"title": "One"})
     assert await waiting != seen
     assert other.wake.is_set()

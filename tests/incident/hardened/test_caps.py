@@ -33,6 +33,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
         yield made
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize("regex", HUGE)
 def test_a_monstrous_regex_is_refused_or_soon_done(app: InProcess, regex: str) -> None:
     asked = [("/api/v2/alerts", {"filter": f'alertname=~"{HUGE[regex]}"'.replace("\\", "\\\\")})]

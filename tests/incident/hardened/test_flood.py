@@ -83,7 +83,7 @@ class Others:
             return str(error) or type(error).__name__
 
     def _status(self, method: str, path: str, body: str | None) -> int | str:
-        connection = HTTPConnection(self.host, timeout=10)
+        connection = HTTPConnection(self.host, timeout=60)
         try:
             connection.request(method, path, body, self.headers)
             answer = connection.getresponse()
@@ -161,7 +161,7 @@ async def meanwhile(others: Others, work: Callable[[], Awaitable[Any]]) -> Any:
 
 
 def known(url: str, name: str) -> set[str]:
-    connection = HTTPConnection(urlsplit(url).netloc, timeout=10)
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=60)
     try:
         connection.request("GET", f"/api/v2/alerts?filter=alertname%3D{name}")
         return {item["labels"]["n"] for item in json.loads(connection.getresponse().read())}
@@ -173,6 +173,7 @@ def files_of(started: Daemon) -> int:
     return len(list(Path(f"/proc/{started.process.pid}/fd").iterdir()))
 
 
+@pytest.mark.by_the_clock
 async def test_a_thousand_held_connections_and_a_burst_keep_nobody_waiting_and_lose_nothing(tmp_path: Path) -> None:
     with daemon(tmp_path) as started:
         others = Others(started)
@@ -189,6 +190,7 @@ async def test_a_thousand_held_connections_and_a_burst_keep_nobody_waiting_and_l
         assert "out of system resource" not in started.log.read_text()
 
 
+@pytest.mark.by_the_clock
 async def test_with_few_files_the_last_ones_are_the_databases(tmp_path: Path) -> None:
     with daemon(tmp_path, "prlimit", "--nofile=256") as started:
         others = Others(started)

@@ -9,7 +9,7 @@ import uvicorn
 
 from incident.web.protocol import HEAD_BYTES, BoundedProtocol
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.by_the_clock]  # it gives a head 0.3 s, a reader 0.5
 
 
 LARGE = 16 << 20  # bytes, more than the kernel keeps for a reader
@@ -64,7 +64,7 @@ async def test_a_head_that_does_not_come_is_not_waited_for(port: int, begun: byt
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(begun)
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-        await asyncio.wait_for(reader.readexactly(1), 2)
+        await asyncio.wait_for(reader.readexactly(1), 30)
     writer.close()
 
 
@@ -102,10 +102,10 @@ async def test_who_asks_again_and_again_before_reading_is_hung_up_on(port: int) 
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 5)
     for _ in range(5):
-        await asyncio.wait_for(reader.readuntil(b"hello"), 5)
+        await asyncio.wait_for(reader.readuntil(b"hello"), 30)
     writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
     with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-        await asyncio.wait_for(reader.readuntil(b"hello"), 5)
+        await asyncio.wait_for(reader.readuntil(b"hello"), 30)
     writer.close()
 
 
@@ -126,7 +126,7 @@ async def test_who_holds_many_connections_shuts_nobody_out(port: int, begun: str
     for _ in range(5):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert (await asyncio.wait_for(reader.readuntil(b"hello"), 5)).startswith(b"HTTP/1.1 200")
+        assert (await asyncio.wait_for(reader.readuntil(b"hello"), 30)).startswith(b"HTTP/1.1 200")
         writer.close()
     for _, writer in held:
         writer.close()
@@ -137,6 +137,6 @@ async def test_a_patient_neighbour_keeps_its_connection_while_another_address_ta
     writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12")
     held = [await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0)) for _ in range(60)]
     writer.write(b"345")
-    assert (await asyncio.wait_for(reader.readuntil(b"hello"), 5)).startswith(b"HTTP/1.1 200")
+    assert (await asyncio.wait_for(reader.readuntil(b"hello"), 30)).startswith(b"HTTP/1.1 200")
     for _, other in [(reader, writer), *held]:
         other.close()
