@@ -8,6 +8,7 @@ from typing import Any
 from incident.core.alerts import FIRING, RESOLVED, StoredAlert
 from incident.core.closing import speaks_against
 from incident.core.folding import Draft
+from incident.core.merging import whither
 from incident.core.model import Incident
 from incident.core.paging import page_for
 from incident.core.placing import Placing, Policy, add_runbooks, by_depth
@@ -50,7 +51,7 @@ def record(placing: Placing, alerts: Iterable[StoredAlert]) -> dict[str, int]:
     placing.suspicion.say()
     gathered: dict[int, _Touched] = {}
     for number, news in touched.items():
-        final = _whither(number, draft)
+        final = whither(number, draft)
         for alert in (*news.fired, *news.ended, *news.stale):
             belongs[alert.fingerprint] = final
         into = gathered.setdefault(final, _Touched())
@@ -60,12 +61,6 @@ def record(placing: Placing, alerts: Iterable[StoredAlert]) -> dict[str, int]:
     for number, news in gathered.items():
         _record(draft, number, news, placing.policy)
     return belongs
-
-
-def _whither(number: int, draft: Draft) -> int:
-    """The incident that goes on for this one, which another may have taken in meanwhile."""
-    into = draft.incidents[number].merged_into
-    return number if into is None else _whither(into, draft)
 
 
 def _record(draft: Draft, number: int, news: _Touched, policy: Policy) -> None:

@@ -50,3 +50,9 @@ def put_back(into: Incident, other: Incident, draft: Draft, actor: str = "shopwa
         **said,
     }
     draft.add(other.number, "unmerged", f"Stands on its own again, apart from #{into.number}", data, actor)
+
+
+def whither(number: int, draft: Draft) -> int:
+    """The incident that goes on for this one, which others may have taken in."""
+    into = draft.incidents[number].merged_into
+    return number if into is None else whither(into, draft)

@@ -7,6 +7,7 @@ from typing import Any
 
 from incident.core.alerts import StoredAlert, labels_of
 from incident.core.folding import Draft
+from incident.core.merging import whither
 from incident.core.model import Incident
 from incident.core.services import ServiceMap
 
@@ -39,17 +40,29 @@ class Suspicion:
         return None
 
     def say(self) -> None:
-        """Says in the incidents which services have joined on suspicion. Who the routes name for those is paged."""
+        """Says in the incidents which services have joined on suspicion. Who the routes name for those is paged.
+
+        Where another incident has taken theirs in meanwhile, it is said there.
+        """
         for number, joined in self.joined.items():
-            incident = self.draft.incidents[number]
-            unexplained = [name for name in joined if not self.services.needs(name, incident.service)]
-            if incident.merged_into is not None or not unexplained:  # the cause was heard of in the same round
+            like, incident = self.draft.incidents[number], self.draft.incidents[whither(number, self.draft)]
+            known = {incident.service, *incident.suspects}
+            unexplained = [
+                name for name in joined if name not in known and not self.services.needs(name, incident.service)
+            ]
+            if not unexplained:  # the cause was heard of in the same round
                 continue
             shared = _once(joined[name][1] for name in unexplained)
             data = {"services": unexplained, "shared": shared}
             data |= self._hearers([joined[name][0] for name in unexplained], incident.drill)
-            words = f"In trouble too: {', '.join(unexplained)}. All of it needs {', '.join(shared)}: it may lie there"
-            self.draft.add(number, "suspected", words, data)
+            apart = incident.number != number
+            them = (
+                f"It needs {', '.join(shared)}, as {like.service} does"
+                if apart
+                else f"All of it needs {', '.join(shared)}"
+            )
+            words = f"In trouble too: {', '.join(unexplained)}. {them}: it may lie there"
+            self.draft.add(incident.number, "suspected", words, data)
 
     def _hearers(self, alerts: Iterable[StoredAlert], drill: str | None) -> dict[str, Any]:
         named: dict[bool, list[str]] = {False: [], True: []}

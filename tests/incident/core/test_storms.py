@@ -124,3 +124,44 @@ def test_in_any_order_a_storm_is_one_incident_and_one_page_for_each_root(
         left = left[many:]
     assert set(world.roots) == {name for name, needs in forest.items() if not needs}
     assert len(world.pages) == len(world.roots) == len(world.incidents)
+
+
+TWO_CAUSES = {"db": [], "x": [], "y": [], "cart": ["x", "y"], "stock": ["db"], "app": ["db", "cart"], "web": ["cart"]}
+
+
+def test_who_joined_on_suspicion_an_incident_that_goes_on_in_another_at_once_is_heard_of_there() -> None:
+    world = World(replace(CALM, services=ServiceMap(TWO_CAUSES), route=lambda labels: (labels["service"],)))
+    world.fire("web")
+    world.fire("app")
+    assert world.roots == {"web": "investigating", "app": "investigating"}
+    world.policy = replace(world.policy, storm=True)
+    world.fire("stock", "cart")  # stock is suspected of what app has; cart explains app and web, and not stock
+    assert world.roots == {"cart": "investigating"}
+    assert {channel for _, _, channel in world.pages} == {"web", "app", "cart", "stock"}
+    said = next(event for event in world.events if event.kind == "suspected")
+    assert (said.incident, world.incidents[1].suspects) == (1, ("stock",))
+    assert said.text == "In trouble too: stock. It needs db, as app does: it may lie there"
+
+
+GRAPHS = st.lists(st.sets(st.integers(0, 100), max_size=2), min_size=4, max_size=10).map(
+    lambda ups: {f"s{n}": sorted({f"s{up % n}" for up in some}) if n > 2 else [] for n, some in enumerate(ups)}
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.just(TWO_CAUSES) | GRAPHS, st.data())
+def test_whoever_is_in_trouble_for_no_known_reason_is_told_of_the_incident_that_it_is_part_of(
+    graph: dict[str, list[str]], data: st.DataObject
+) -> None:
+    services = ServiceMap(graph)
+    world = World(replace(CALM, services=services, route=lambda labels: (labels["service"],)))
+    left: Sequence[str] = data.draw(st.permutations(list(graph)))
+    while left:
+        world.policy = replace(world.policy, storm=data.draw(st.booleans()))
+        many = data.draw(st.integers(1, len(left)))
+        world.fire(*left[:many])
+        left = left[many:]
+        for alert in world.alerts.values():
+            incident = world.incidents[alert.incident or 0]
+            explained = services.needs(alert.service, incident.service)
+            assert explained or alert.service in incident.channels
