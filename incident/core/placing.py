@@ -10,7 +10,6 @@ from incident.core.alerts import FIRING, RESOLVED, DrillWindow, StoredAlert, lab
 from incident.core.folding import Draft
 from incident.core.merging import take_in
 from incident.core.model import Incident
-from incident.core.paging import aloud
 from incident.core.services import ServiceMap
 from incident.core.severity import Scale, propose, with_reason
 from incident.core.similar import signature
@@ -224,7 +223,7 @@ class Placing:
             "service": alert.service,
             "was": was,
             "title": incident.title if by_hand or softer else _title(alert, incident.drill),
-            "labels": aloud(labels) if softer else labels,
+            "labels": labels,
             "channels": list(self.policy.route(labels)),
             "page": back and not alert.quiet and self._may_page_again(incident),
             "explains": [name for name in incident.suspects if self.policy.services.needs(name, alert.service)],

@@ -176,6 +176,18 @@ def test_nobody_is_paged_again_so_soon_for_an_incident_that_was_opened_again_qui
     assert paged(resolved) == [(1, "phone")] * 2
 
 
+def test_opened_again_by_what_asks_for_a_page_it_pages_although_it_was_opened_again_quietly_before(
+    resolved: World,
+) -> None:
+    whisper(resolved, "web")
+    resolved.fire("web")
+    resolved.end("web")
+    resolved.wait(700)
+    assert (paged(resolved), resolved.incidents[1].unpaged, resolved.open) == ([(1, "phone")], True, [])
+    resolved.fire("web")
+    assert paged(resolved) == [(1, "phone")] * 2
+
+
 def test_opened_again_by_both_at_once_it_pages_once(resolved: World) -> None:
     resolved.wait(700)
     resolved.take_in(firing("web", resolved.now, name="Slow", page="no"), firing("web", resolved.now))
@@ -199,8 +211,10 @@ def test_the_cause_that_was_there_before_and_is_back_pages_nobody_when_it_asks_f
     whisper(world, "db")
     world.end("db")
     world.wait(700)
+    assert world.incidents[1].service == "web"
     whisper(world, "db")
     assert (world.incidents[1].service, paged(world)) == ("db", [(1, "phone")])
+    assert world.incidents[1].paged_at == START
 
 
 def test_what_people_or_the_tool_make_of_it_pages_only_when_people_do(world: World) -> None:
@@ -242,6 +256,7 @@ def test_nobody_is_paged_for_both_of_two_that_are_merged() -> None:
         world.merge(number, into)
         world.fire("web", "mail", alertname="Other")
         assert (paged(world), world.incidents[into].unpaged) == ([(2, "phone")], False)
+        assert world.incidents[into].paged_at == START
 
 
 def test_two_that_nobody_was_paged_for_are_one_that_nobody_was_paged_for(world: World) -> None:
