@@ -194,6 +194,28 @@ def test_opened_again_by_both_at_once_it_pages_once(resolved: World) -> None:
     assert paged(resolved) == [(1, "phone")] * 2
 
 
+def test_opened_again_by_a_deeper_one_that_asks_for_none_and_one_that_does_it_pages_once() -> None:
+    world = World(replace(PLAIN, auto_resolve=60))
+    world.fire("web")
+    whisper(world, "db")
+    world.end("web", "db")
+    world.wait(700)
+    assert not world.open
+    world.take_in(firing("db", world.now, name="Slow", page="no"), firing("web", world.now))
+    assert paged(world) == [(1, "phone")] * 2
+
+
+def test_opened_again_it_pages_those_who_were_paged_and_tells_those_who_were_told() -> None:
+    world = World(replace(POLICY, auto_resolve=60, route=lambda labels: (labels["service"],)))
+    world.fire("web")
+    whisper(world, "db")
+    world.end("web", "db")
+    world.wait(700)
+    world.fire("web")
+    assert paged(world) == [(1, "web")] * 2
+    assert ("db", "reopened") in told(world)
+
+
 def test_opened_again_an_incident_that_had_paged_nobody_pages_when_something_asks_for_it() -> None:
     world = World(replace(POLICY, auto_resolve=60))
     whisper(world, "web")
@@ -228,7 +250,8 @@ def test_what_people_or_the_tool_make_of_it_pages_only_when_people_do(world: Wor
     sev(world, 1, "SEV3")
     assert paged(world) == [(1, "web")]
     sev(world, 1, "SEV2")
-    assert paged(world) == [(1, "web")]
+    world.fire("web", severity="SEV1")
+    assert (world.incidents[1].severity, paged(world)) == ("SEV1", [(1, "web")])
 
 
 def test_a_higher_severity_of_what_asks_for_no_page_pages_nobody_more() -> None:
@@ -257,6 +280,16 @@ def test_nobody_is_paged_for_both_of_two_that_are_merged() -> None:
         world.fire("web", "mail", alertname="Other")
         assert (paged(world), world.incidents[into].unpaged) == ([(2, "phone")], False)
         assert world.incidents[into].paged_at == START
+        assert "paging" not in world.kinds(into)
+
+
+def test_who_was_only_told_of_one_that_is_taken_in_is_paged_for_what_asks_for_it_then() -> None:
+    world = World(replace(POLICY, route=lambda labels: (labels["service"],)))
+    world.fire("web")
+    whisper(world, "stock")
+    world.fire("db", "stock")
+    assert [number for number, one in world.incidents.items() if one.open] == [1]
+    assert paged(world) == [(1, "web"), (1, "db"), (1, "stock")]
 
 
 def test_two_that_nobody_was_paged_for_are_one_that_nobody_was_paged_for(world: World) -> None:
