@@ -76,7 +76,7 @@ class Speaker:
             self.said.append((number, name))
 
     def _post(self, path: str, document: Any) -> bool:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = {"Content-Type": "application/json"}
         if path.startswith("/api/v1"):
             headers["Authorization"] = f"Bearer {self.token.read_text().strip()}"

@@ -55,7 +55,7 @@ def an_open_folder() -> Iterator[Path]:
 
 
 def asked(started: Daemon, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-    connection = HTTPConnection(urlsplit(started.url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(started.url).netloc, timeout=60)
     try:
         sent = None if body is None else json.dumps(body)
         connection.request(method, path, sent, {"Content-Type": "application/json"})

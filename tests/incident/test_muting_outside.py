@@ -59,7 +59,7 @@ def call(base: str, method: str, path: str, body: Any = None) -> Answer:
     data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(base + path, data, {"Content-Type": "application/json"}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=60) as response:
             return response.status, read(response.read())
     except urllib.error.HTTPError as error:
         with error:

@@ -58,6 +58,8 @@ def incidents(client: Client) -> list[dict[str, Any]]:
 
 
 @pytest.mark.needs("prometheus")
+@pytest.mark.by_the_clock
+@pytest.mark.timeout(300)
 def test_a_real_prometheus_sends_its_alerts_they_survive_our_restart_and_they_resolve(
     tmp_path: Path, port: int, httpserver: HTTPServer
 ) -> None:
@@ -113,7 +115,7 @@ def test_a_real_alertmanager_forwards_what_it_has(tmp_path: Path, port: int) -> 
             wait_for(lambda: incidents(client)[0]["status"] == "monitoring")
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def test_pagerdutys_own_client_library_talks_to_us(tmp_path: Path, port: int) -> None:

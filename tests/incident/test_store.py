@@ -55,7 +55,7 @@ async def test_jobs_that_wait_together_share_a_commit_and_one_that_fails_loses_o
     commits: list[int] = []
 
     def hold(connection: Connection) -> None:
-        held.wait(5)
+        held.wait(60)
 
     def bad(connection: Connection) -> None:
         connection.execute(insert(channel_refs).values({"channel": "bad", "incident": 1, "data": {}}))

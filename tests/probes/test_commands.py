@@ -214,7 +214,7 @@ def test_names_are_completed(workspace: Path) -> None:
     }
     code = "import cli; cli.main()"
     shown = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=100
     )
     assert "plain,homepage" in shown.stdout, shown
 

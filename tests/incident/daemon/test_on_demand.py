@@ -55,7 +55,7 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServ
 
 def got(url: str, **headers: str) -> tuple[int, str]:
     try:
-        with urlopen(Request(url, headers=headers), timeout=10) as answer:
+        with urlopen(Request(url, headers=headers), timeout=60) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as refused:
         with refused:
@@ -73,6 +73,7 @@ def found_in(url: str) -> str:
 
 
 @pytest.mark.needs("prometheus")
+@pytest.mark.by_the_clock
 def test_prometheus_scrapes_the_daemon_and_runs_a_journey_by_scraping(daemon: Daemon, tmp_path: Path) -> None:
     token = Client(daemon.url).post("/api/v1/tokens", {"name": "scraper", "role": "viewer"})["token"]
     target = daemon.url.removeprefix("http://")

@@ -76,7 +76,7 @@ def logged(daemon: Daemon) -> list[dict[str, Any]]:
 
 
 def text_of(url: str) -> str:
-    with urlopen(url, timeout=5) as answer:
+    with urlopen(url, timeout=60) as answer:
         body: str = answer.read().decode()
         return body
 
@@ -118,7 +118,7 @@ def test_journeys_and_routes_change_while_it_runs_and_a_bad_file_changes_nothing
 
 def metrics(daemon: Daemon) -> str:
     request = Request(f"{daemon.url}/metrics", headers={"Authorization": f"Bearer {Client(daemon.url).token}"})
-    with urlopen(request, timeout=5) as answer:
+    with urlopen(request, timeout=60) as answer:
         body: str = answer.read().decode()
         return body
 
@@ -126,7 +126,7 @@ def metrics(daemon: Daemon) -> str:
 def post(url: str, token: str | None) -> tuple[int, str]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with urlopen(Request(url, method="POST", headers=headers), timeout=15) as answer:
+        with urlopen(Request(url, method="POST", headers=headers), timeout=60) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as error:
         with error:

@@ -52,7 +52,7 @@ JOURNEYS = {
 journey: pay
 service: payment
 every: 1s
-timeout: 5s
+timeout: 60s
 base: http://buyer:${SHOP_PASSWORD}@127.0.0.1:9
 alert: {after: 1 of 1, confirm: 1s}
 steps:
@@ -64,7 +64,7 @@ steps:
 journey: orders
 service: payment
 every: 1s
-timeout: 5s
+timeout: 60s
 base: http://127.0.0.1:9
 alert: {after: 1 of 1, confirm: 1s}
 steps:
@@ -77,7 +77,7 @@ steps:
 journey: far
 service: login
 every: 1s
-timeout: 5s
+timeout: 60s
 base: http://shop.example
 proxy: http://me:${PROXY_PASSWORD}@127.0.0.1:9
 alert: {after: 1 of 1, confirm: 1s}
@@ -105,7 +105,7 @@ class Shop:
     def client(self) -> httpx.Client:
         (token,) = self.state.rglob("*.token")
         headers = {"Authorization": f"Bearer {token.read_text()}"}
-        return httpx.Client(base_url=self.daemon.url, headers=headers, timeout=20)
+        return httpx.Client(base_url=self.daemon.url, headers=headers, timeout=60)
 
 
 @pytest.fixture(scope="module")

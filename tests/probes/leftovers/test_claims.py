@@ -37,7 +37,7 @@ def _hold(folder: Path, ready: Event) -> None:
     assert claim is not None
     claim.keep({"token": "t"})
     ready.set()
-    time.sleep(60)
+    time.sleep(120)
 
 
 def test_a_claim_ends_with_its_process_and_what_it_kept_stays(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_claim_ends_with_its_process_and_what_it_kept_stays(tmp_path: Path) ->
     process = spawn.Process(target=_hold, args=(tmp_path, ready))
     process.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(100)
         assert Claims(tmp_path).taken("run-1")
     finally:
         process.kill()
