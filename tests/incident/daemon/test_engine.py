@@ -126,6 +126,7 @@ async def test_hostile_labels_are_kept_to_the_letter_and_shown_tame(desk: Desk, 
     assert not [c for event in await desk.timeline(1) for c in event.text if not c.isprintable()]
 
 
+@pytest.mark.by_the_clock
 async def test_a_storm_gives_one_incident_and_one_page_a_root_service(database_url: str, clock: Clock) -> None:
     services: dict[str, Any] = {f"root{n}": {"title": "r"} for n in range(10)}
     services |= {f"leaf{n}": {"title": "l", "needs": [f"root{n % 10}"]} for n in range(40)}

@@ -60,6 +60,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_template_is_refused(name: str) -> None:
     """Here in our own process, whose memory is bounded for the while: most need no other."""

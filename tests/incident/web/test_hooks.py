@@ -122,6 +122,7 @@ async def test_text_that_is_not_quite_unicode_costs_no_alert(connect: Connect, d
     assert "Queue w\ufffdchst" in [alert.summary for alert in found]
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize("instant", ["Infinity", "-Infinity", "NaN", "1e999999", "9" * 4000, '"' + "9" * 500_000 + '"'])
 async def test_an_instant_without_end_holds_nobody_up(connect: Connect, instant: str) -> None:
     """Divided until it is a time, infinity never was one."""

@@ -54,6 +54,7 @@ def test_a_filter_that_searches_everything_for_each_node_is_refused(path: str) -
         check_path(path)
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize("path", ["$..*..*", "$..*", "$..b", "$[?@.a[?@.b > 3]]", "$[?search(@.a[3], '(a*)*b')]"])
 def test_a_costly_path_on_a_large_document_is_bounded(path: str) -> None:
     document = [{"a": [1, 2, {"b": Decimal("3.5")}, "a" * 30]} for _ in range(60_000)]
@@ -95,6 +96,7 @@ def test_what_can_be_read_can_be_written_however_deep() -> None:
         parse_json("[" + text + "]")
 
 
+@pytest.mark.by_the_clock
 def test_a_large_document_is_described_by_its_beginning_alone() -> None:
     document = {str(number): [number] for number in range(200_000)}
     started = time.thread_time()

@@ -199,6 +199,7 @@ BLOW_UPS = [
 ]
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize("source", BLOW_UPS)
 def test_a_template_that_would_blow_up_is_stopped_at_once(source: str) -> None:
     started = time.thread_time()
@@ -213,6 +214,7 @@ def test_the_turns_of_all_loops_are_counted_together() -> None:
     assert Template("{% for a in range(90) %}{% for b in range(90) %}{% endfor %}{% endfor %}").render({}) == ""
 
 
+@pytest.mark.by_the_clock
 def test_a_large_value_in_a_loop_is_bounded_in_time() -> None:
     gc.disable()  # what the collector does to the heap of a whole test run is not the template's doing
     started = time.thread_time()

@@ -112,6 +112,7 @@ LARGE = {
 }
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize("html", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_page_is_refused_at_once(html: str) -> None:
     started = time.thread_time()
@@ -120,6 +121,7 @@ def test_a_hostile_page_is_refused_at_once(html: str) -> None:
     assert time.thread_time() - started < 1
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize("html", LARGE.values(), ids=LARGE)
 def test_a_large_page_is_read_in_a_moment(html: str) -> None:
     started = time.thread_time()
@@ -127,6 +129,7 @@ def test_a_large_page_is_read_in_a_moment(html: str) -> None:
     assert time.thread_time() - started < 1
 
 
+@pytest.mark.by_the_clock
 def test_a_form_of_thousands_of_fields_hundreds_deep_is_filled_in_in_a_moment() -> None:
     html = "<form method=post>" + "<fieldset>" * 400 + "<input name=a value=1>" * 9_000
     started = time.thread_time()
@@ -296,6 +299,7 @@ def test_a_form_is_sent_in_the_pages_encoding() -> None:
     assert find_form(page, "form").submit({"b": "é"}).body == b"a=%BC%DB&b=%A8%A6"
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize("charset", ["punycode", "idna", "undefined", "unicode_escape", "utf-7", "zip", "x" * 5000])
 def test_a_charset_that_is_none_of_the_webs_is_read_as_utf_8(charset: str) -> None:
     started = time.thread_time()

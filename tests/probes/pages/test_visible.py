@@ -74,6 +74,7 @@ def test_a_page_without_anything_to_see_says_so() -> None:
     assert shown("<script>x()</script>") is None
 
 
+@pytest.mark.by_the_clock
 @pytest.mark.parametrize(
     "hostile",
     [

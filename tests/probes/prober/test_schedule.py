@@ -188,6 +188,7 @@ def test_the_next_run_is_always_ahead_and_within_one_interval(
     assert after is not None and due + took < after <= due + took + 2 * every + 1e-3
 
 
+@pytest.mark.by_the_clock
 def test_two_thousand_journeys_cost_little() -> None:
     agenda = Agenda(EPOCH)
     for i in range(2000):
