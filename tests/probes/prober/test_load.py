@@ -14,6 +14,8 @@ JOURNEYS, EVERY = 2000, 10.0
 MOST_MEMORY = 250  # MB
 
 
+@pytest.mark.by_the_clock
+@pytest.mark.timeout(300)
 async def test_two_thousand_journeys_run_each_in_its_turn_and_within_the_memory(tmp_path: Path) -> None:
     """Half a minute, beside whatever else this machine does: no word about how few milliseconds."""
     with target() as port:
