@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from incident.errors import NotFound, Refused
 from incident.settings import Settings
@@ -15,6 +15,7 @@ from incident.store.database import Database
 AWAY = timedelta(seconds=30)  # between two looks; after a longer while we were away ourselves, and heard nobody
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _NUMBERS = ("journeys", "leftovers", "waiting")
+_MOST_JOURNEYS = 1000  # that a prober may name; it names none where there are more
 
 
 class Locations:
@@ -37,8 +38,12 @@ class Locations:
     async def beat(self, body: Any, source: str) -> None:
         """Takes a prober's word that it is there. Raises Refused, StoreFull."""
         name, data, now = *_checked(body), self._now()
+        names = _agrees_on(body)
 
-        if await self._database.write(lambda connection: location_store.beat(connection, name, source, data, now)):
+        def job(connection: Connection) -> bool:
+            return location_store.beat(connection, name, source, data, now, agrees_on=names)
+
+        if await self._database.write(job):
             await self._changed()
 
     async def look(self, now: datetime) -> None:
@@ -82,6 +87,18 @@ def _checked(body: Any) -> tuple[str, dict[str, Any]]:
     return name, {"version": _text(version), "troubles": [_text(text[:500]) for text in troubles[:20]], **numbers}
 
 
+def _agrees_on(body: Mapping[str, Any]) -> list[str] | None:
+    """The journeys of its that want several locations to agree; None where it does not say. Raises Refused."""
+    names = body.get("agrees_on")
+    if names is None:
+        return None
+    if not isinstance(names, list) or len(names) > _MOST_JOURNEYS:
+        raise Refused(f"agrees_on should be a list of journeys, at most {_MOST_JOURNEYS}")
+    if not all(isinstance(name, str) and len(name) <= 100 for name in names):
+        raise Refused("agrees_on should be a list of names of journeys")
+    return [_text(name) for name in names]
+
+
 def _text(text: str) -> str:
     """What every database and every reader can take."""
     return text.replace("\0", "").encode(errors="replace").decode()
@@ -95,5 +112,6 @@ def _to_json(row: Row[Any]) -> dict[str, Any]:
         "silent": row.silent_since is not None,
         "silent_since": None if row.silent_since is None else row.silent_since.isoformat(),
         "source": row.source,
+        "agrees_on": None if row.agrees_on is None else sorted(location_store.read(row.agrees_on) or ()),
         **row.data,
     }

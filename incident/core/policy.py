@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import structlog
 
 from incident.core.decide import Policy
 from incident.core.muting.dead_men import DeadManSwitch
 from incident.core.muting.inhibitions import InhibitRule
+from incident.core.muting.locations import Heard
 from incident.core.muting.maintenance import Maintenance
 from incident.core.muting.silences import Silence
 from incident.core.muting.stages import World
@@ -23,6 +25,7 @@ from probes.files.settings import MeasuredOrders
 
 log = structlog.get_logger("incident.core.policy")
 
+_NOBODY: Heard = MappingProxyType({})
 RunbookFinder = Callable[[Mapping[str, str]], Sequence[str]]
 
 
@@ -57,7 +60,7 @@ def scale_of(settings: Settings) -> Scale:
     return Scale(orders, at_risk, measured=measured)
 
 
-def world_of(settings: Settings, silences: Sequence[Silence] = (), heard: frozenset[str] = frozenset()) -> World:
+def world_of(settings: Settings, silences: Sequence[Silence] = (), heard: Heard = _NOBODY) -> World:
     """What holds alerts back: the workspace's word, `silences`, and that some of the locations `heard` disagree."""
     return World(
         services=ServiceMap({name: service.needs for name, service in settings.services.items()}),
@@ -65,7 +68,7 @@ def world_of(settings: Settings, silences: Sequence[Silence] = (), heard: frozen
         inhibit=tuple(InhibitRule(rule.source, rule.target, rule.equal) for rule in settings.inhibit),
         maintenance=maintenance_of(settings),
         dead_men=tuple(DeadManSwitch(item.name, item.match) for item in settings.intake.dead_man),
-        heard=heard,
+        heard=dict(heard),
     )
 
 

@@ -17,7 +17,8 @@ from incident.store import alerts as alert_store
 from incident.store import locations as location_store
 from incident.store.shelf import Shelf
 
-Revision = tuple[int, frozenset[str]]  # of the silences; and the locations that are heard
+# Of the silences; and the locations that are heard, with the journeys on which each has a say.
+Revision = tuple[int, frozenset[tuple[str, str | None]]]
 
 
 log = structlog.get_logger("incident.daemon.holding")
@@ -148,11 +149,12 @@ def _as_now(alert: StoredAlert, why: Muted | None) -> StoredAlert:
 
 
 def _revision(connection: Connection) -> Revision:
-    return silence_store.revision(connection), location_store.heard(connection)
+    return silence_store.revision(connection), location_store.agreeing(connection)
 
 
 def _world(connection: Connection, settings: Settings, now: datetime) -> World:
-    return world_of(settings, silence_store.live(connection, now), location_store.heard(connection))
+    heard = {name: location_store.read(journeys) for name, journeys in location_store.agreeing(connection)}
+    return world_of(settings, silence_store.live(connection, now), heard)
 
 
 def _write(

@@ -259,6 +259,7 @@ locations = Table(
     Column("silent_since", UtcDateTime),  # null: it is heard
     Column("source", Text, nullable=False),
     Column("data", JSON, nullable=False),
+    Column("agrees_on", Text),  # names of journeys, sorted, as JSON; null: its prober does not say
 )
 
 event_keys = Table(  # by what PagerDuty's senders know their open events

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
 
+from probes.language.journey import Journey
 from probes.prober.report import Reporter
 from probes.version import __version__
 
@@ -15,6 +16,13 @@ log = structlog.get_logger("prober")
 PATH = "/api/v1/heartbeat"
 EVERY = 10.0  # seconds
 NOT_TAKEN = 600.0  # seconds until a receiver that takes no heartbeats (an Alertmanager) is asked again
+MOST_NAMED = 1000  # journeys; where there are more, nothing is said of them, and this location counts for each
+
+
+def agreeing(journeys: Iterable[Journey]) -> dict[str, list[str]]:
+    """What is said of those for which several locations have to agree: that this one can."""
+    names = [journey.name for journey in journeys if journey.alert.where is not None]
+    return {} if len(names) > MOST_NAMED else {"agrees_on": names}
 
 
 class Heartbeat:

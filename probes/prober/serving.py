@@ -9,7 +9,7 @@ from typing import Any
 from probes.files.workspace import Workspace
 from probes.language.journey import Journey
 from probes.prober.doubts import Doubts
-from probes.prober.heartbeat import Heartbeat
+from probes.prober.heartbeat import Heartbeat, agreeing
 from probes.prober.on_demand import OnDemand
 from probes.prober.reload import Masks, Reloading, token_of
 from probes.prober.report import Reporter
@@ -84,4 +84,5 @@ class Prober:
         """What a heartbeat says."""
         left = sum(sum((self._tidying.counts(name) or {}).values()) for name in self._rounds.journeys)
         numbers = {"journeys": len(self._rounds.journeys), "leftovers": left, "waiting": self._reporter.waiting}
-        return {**numbers, "troubles": self._rounds.doubts.troubles}
+        vitals = {**numbers, "troubles": self._rounds.doubts.troubles}
+        return {**vitals, **agreeing(self._rounds.journeys.values())}

@@ -1,16 +1,18 @@
 """`where: 2 of 3 locations`: what one place alone sees is held back until enough others see it too. Pure.
 
-A location that is silent neither agrees nor disagrees: of those that are heard so many must agree, or all of them where
-there are fewer. Down agrees with degraded, not the other way round.
+A location that is silent, or does not run the journey, neither agrees nor disagrees: of those that are heard and run it
+so many must agree, or all of them where there are fewer. Down agrees with degraded, not the other way round.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from incident.core.alerts import FIRING, StoredAlert
 from incident.core.muting.mute import Mute
 
+Heard = Mapping[str, frozenset[str] | None]
+"""The locations that are not silent, and the journeys on which each has a say; None: its prober does not tell."""
 _WHERE = re.compile(r"(\d{1,3}) of \d{1,3}")
 _WORSE = {"JourneyDegraded": frozenset({"JourneyDegraded", "JourneyDown"})}
 
@@ -18,8 +20,9 @@ _WORSE = {"JourneyDegraded": frozenset({"JourneyDegraded", "JourneyDown"})}
 class Locations:
     """The stage. `heard`: the locations whose probers are known to be there."""
 
-    def __init__(self, heard: Iterable[str]) -> None:
-        self._heard = frozenset(heard)
+    def __init__(self, heard: Heard) -> None:
+        self._heard = heard
+        self._of_journey: dict[str, frozenset[str]] = {}
         self._firing: dict[str, dict[str, tuple[str, str]]] = {}  # journey: fingerprint: alert name, location
 
     def start(self, firing: Iterable[StoredAlert]) -> None:
@@ -45,13 +48,22 @@ class Locations:
         if count is None:
             return None
         name, own = alert.labels.get("alertname", ""), alert.labels.get("location", "")
-        others = self._firing.get(alert.labels.get("journey", ""), {}).values()
+        journey = alert.labels.get("journey", "")
+        others = self._firing.get(journey, {}).values()
         names = _WORSE.get(name, frozenset({name}))
         agreeing = {location for other, location in others if other in names} | {own}
-        needed = min(count, len(self._heard | agreeing))
+        needed = min(count, len(self._having(journey) | agreeing))
         if len(agreeing) >= needed:
             return None
         return Mute(muted_by=(f"locations: {len(agreeing)} of {needed}",))
+
+    def _having(self, journey: str) -> frozenset[str]:
+        """Those that are heard and run it, so far as is known."""
+        found = self._of_journey.get(journey)
+        if found is None:
+            found = frozenset(place for place, runs in self._heard.items() if runs is None or journey in runs)
+            self._of_journey[journey] = found
+        return found
 
     def edge(self, now: datetime) -> datetime | None:
         return None

@@ -1,11 +1,11 @@
 """The stages by name. A new reason to hold alerts back is one file, and one line here. Pure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from incident.core.muting.dead_men import DeadManSwitch, DeadMen
 from incident.core.muting.inhibitions import Inhibitions, InhibitRule
-from incident.core.muting.locations import Locations
+from incident.core.muting.locations import Heard, Locations
 from incident.core.muting.maintenance import Maintenance, Maintenances
 from incident.core.muting.mute import Stage
 from incident.core.muting.silences import Silence, Silences
@@ -21,7 +21,7 @@ class World:
     inhibit: tuple[InhibitRule, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     dead_men: tuple[DeadManSwitch, ...] = ()
-    heard: frozenset[str] = frozenset()  # locations that are not silent
+    heard: Heard = field(default_factory=dict)
 
 
 # Each makes its stage; None where there is nothing that it could hold back, which then costs nothing.

@@ -104,9 +104,16 @@ async def test_a_location_that_was_forgotten_is_missed_no_longer(desk: Desk, clo
         {"location": "oslo", "journeys": True},
         {"location": "oslo", "version": 3},
         {"location": "oslo", "troubles": "many"},
+        {"location": "oslo", "agrees_on": "checkout"},
+        {"location": "oslo", "agrees_on": [1]},
+        {"location": "oslo", "agrees_on": ["x" * 101]},
+        {"location": "oslo", "agrees_on": ["x"] * 1001},
     ],
-    ids=["nothing", "empty", "no name", "control characters", "long", "negative", "no number", "version", "troubles"],
-)
+    ids=[
+        "nothing", "empty", "no name", "control characters", "long", "negative", "no number", "version", "troubles",
+        "no list", "no names", "a long name", "many names",
+    ],
+)  # fmt: skip
 async def test_a_heartbeat_that_makes_no_sense_is_refused(desk: Desk, body: object) -> None:
     with pytest.raises(Refused):
         await desk.locations.beat(body, "prober")
@@ -138,3 +145,47 @@ async def test_when_the_others_fall_silent_one_location_is_enough(desk: Desk, cl
     assert await desk.incidents() == []
     await pass_time(desk, clock, 200, "oslo")
     assert any(incident.title == "payment is down" for incident in await desk.incidents())
+
+
+async def says(desk: Desk, location: str, journeys: list[str] | None) -> None:
+    await desk.locations.beat({"location": location, "agrees_on": journeys}, "prober")
+
+
+async def test_a_location_that_does_not_run_the_journey_is_not_waited_for(desk: Desk, clock: Clock) -> None:
+    await says(desk, "oslo", ["checkout"])
+    await says(desk, "frankfurt", ["checkout", "login"])
+    await says(desk, "lisbon", ["login"])
+    await desk.intake([down("oslo", clock(), "3 of 3")], "prober")
+    await desk.cycle(clock())
+    [held] = await desk.alerts()
+    assert held.muted is not None and held.muted["mutedBy"] == ["locations: 1 of 2"]
+    await desk.intake([down("frankfurt", clock.forward(seconds=5), "3 of 3")], "prober")
+    await desk.cycle(clock())
+    [incident] = await desk.incidents()
+    assert len(incident.alerts) == 2
+    rows = {row["location"]: row["agrees_on"] for row in await desk.locations.listed()}
+    assert rows == {"oslo": ["checkout"], "frankfurt": ["checkout", "login"], "lisbon": ["login"]}
+
+
+async def test_a_journey_that_is_taken_out_elsewhere_is_judged_anew_at_once(desk: Desk, clock: Clock) -> None:
+    await says(desk, "oslo", ["checkout"])
+    await says(desk, "frankfurt", ["checkout"])
+    await desk.intake([down("oslo", clock())], "prober")
+    await desk.cycle(clock())
+    assert await desk.incidents() == []
+    desk.wake.clear()
+    await says(desk, "frankfurt", ["checkout"])
+    assert not desk.wake.is_set()
+    await says(desk, "frankfurt", [])
+    assert desk.wake.is_set()
+    await desk.cycle(clock())
+    assert len(await desk.incidents()) == 1
+
+
+async def test_a_prober_that_does_not_say_what_it_runs_counts_for_all_of_it(desk: Desk, clock: Clock) -> None:
+    await says(desk, "oslo", ["checkout"])
+    await says(desk, "frankfurt", [])
+    await beat(desk, "frankfurt")  # an older version, as long as the newer one is away
+    await desk.intake([down("oslo", clock())], "prober")
+    await desk.cycle(clock())
+    assert await desk.incidents() == []
