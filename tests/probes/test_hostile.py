@@ -156,4 +156,4 @@ async def test_a_hostile_charset_is_no_fault_of_the_prober(kind: str, tmp_path: 
         journey = shop.journey({"get": "/", "expect": {"body": {"contains": "nothing"}}})
         result = await run_journey(journey, context)
     await context.aclose()
-    assert (str(result.steps[0].reason), result.duration_s < 4) == ("body", True)
+    assert (str(result.steps[0].reason), result.duration_s < 20) == ("body", True)

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -265,7 +264,7 @@ async def test_what_keeps_it_from_starting_is_said_in_the_log(
 @pytest.mark.by_the_clock
 async def test_it_starts_fast(tmp_path: Path) -> None:
     workspace(tmp_path, Shop(), "/")
-    began = time.monotonic()
     async with prober(tmp_path, "http://127.0.0.1:9") as process:
         await process.started()
-    assert time.monotonic() - began < 6  # two cores, shared with everything else
+        spent = Path(f"/proc/{process.process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    assert sum(map(int, spent)) / os.sysconf("SC_CLK_TCK") < 4  # seconds of a core, however many others want it
