@@ -4,9 +4,12 @@ What such a test tells depends on how soon things happen, which is its point. Wh
 away from this machine, it has failed. Where one was, nothing can be said, and it is tried again, three times in all.
 """
 
+import gc
 import os
+import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -64,6 +67,16 @@ def attempts(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[tuple[
         yield reports, bystanders.late
 
 
+def forget() -> None:
+    """What a failed attempt has left open must not be held against the tests after it."""
+    for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+        if hasattr(sys, name):
+            delattr(sys, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     if item.get_closest_marker("by_the_clock") is None:
@@ -74,6 +87,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
         if late < LATE or not any(report.failed for report in reports):
             break
         stood_still.append(late)
+        forget()
     for report in reports:
         if stood_still and report.when == "call":
             report.user_properties.append((STOOD_STILL, ", ".join(f"{late:.1f} s" for late in stood_still)))

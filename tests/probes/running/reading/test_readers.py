@@ -89,6 +89,7 @@ async def test_a_document_that_takes_too_long_ends_as_json_and_the_next_one_is_r
 
 
 @pytest.mark.anyio
+@pytest.mark.by_the_clock
 async def test_who_was_slow_does_not_keep_others_waiting(context: RunContext) -> None:
     readers = context.readers
     readers.note("slow", quick=False)
