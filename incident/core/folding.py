@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from incident.core import cadence, sorts
+from incident.core import cadence, recorded, sorts
 from incident.core.model import ENDED, FIRING, STALE, Event, Incident, instant
 from incident.core.paging import called, told_only_after, told_only_of_both
 
@@ -256,57 +256,6 @@ def _unmerged(incident: Incident, event: Event) -> dict[str, Any]:
     }
 
 
-def _linked(incident: Incident, event: Event) -> dict[str, Any]:
-    return {"links": {**incident.links, str(event.data["incident"]): event.data["how"]}}
-
-
-def _unlinked(incident: Incident, event: Event) -> dict[str, Any]:
-    gone = str(event.data["incident"])
-    return {"links": {key: how for key, how in incident.links.items() if key != gone}}
-
-
-_OF_TASK = ("text", "kind", "owner", "due")
-
-
-def _task(incident: Incident, event: Event) -> dict[str, Any]:
-    data = event.data
-    known = incident.tasks.get(data["task"], {"owner": None, "due": None, "done_at": None})
-    changed = {key: data[key] for key in _OF_TASK if key in data}
-    return {"tasks": {**incident.tasks, data["task"]: {**known, **changed}}}
-
-
-def _task_done(incident: Incident, event: Event) -> dict[str, Any]:
-    number = event.data["task"]
-    done_at = event.at.isoformat() if event.data["done"] else None
-    return {"tasks": {**incident.tasks, number: {**incident.tasks[number], "done_at": done_at}}}
-
-
-def _cause(incident: Incident, event: Event) -> dict[str, Any]:
-    return {"causes": _union(incident.causes, [event.data["cause"]])}
-
-
-def _attached(incident: Incident, event: Event) -> dict[str, Any]:
-    data = event.data
-    shown = {key: data.get(key) for key in ("name", "media_type", "size", "run", "fingerprint")}
-    return {"attachments": {**incident.attachments, data["attachment"]: shown}}
-
-
-def _similar(incident: Incident, event: Event) -> dict[str, Any]:
-    return {"similar": {key: event.data.get(key) for key in ("incident", "how", "cause", "said")}}
-
-
-def _review(incident: Incident, event: Event) -> dict[str, Any]:
-    by = {"version": event.data["version"], "seq": event.seq, "at": event.at.isoformat(), "by": event.actor}
-    return {"review": by}
-
-
-def _overdue(incident: Incident, event: Event) -> dict[str, Any]:
-    """`said_at`: when it was last said that it is overdue."""
-    at = event.at.isoformat()
-    said = {key: {**item, "said_at": at} for key, item in incident.tasks.items() if key in event.data["tasks"]}
-    return {"tasks": {**incident.tasks, **said}}
-
-
 def _merged(incident: Incident, event: Event) -> dict[str, Any]:
     return {**_resolved(incident, event), "merged_into": event.data["into"]}
 
@@ -356,16 +305,16 @@ _CHANGES: Mapping[str, Any] = {
     "gave_back": _gave_back,
     "merged": _merged,
     "unmerged": _unmerged,
-    "linked": _linked,
-    "unlinked": _unlinked,
-    "task": _task,
-    "task_change": _task,
-    "task_done": _task_done,
-    "cause": _cause,
-    "attached": _attached,
-    "similar": _similar,
-    "review": _review,
-    "overdue": _overdue,
+    "linked": recorded.linked,
+    "unlinked": recorded.unlinked,
+    "task": recorded.task,
+    "task_change": recorded.task,
+    "task_done": recorded.task_done,
+    "cause": recorded.cause,
+    "attached": recorded.attached,
+    "similar": recorded.similar,
+    "review": recorded.review,
+    "overdue": recorded.overdue,
     "resolved": _resolved,
     "reopened": _reopened,
     "let_go": _let_go,
