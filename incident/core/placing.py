@@ -66,6 +66,7 @@ class Placing:
     belongs: dict[str, int] = field(default_factory=dict)
     rooted: set[tuple[int, str]] = field(default_factory=set)  # incidents that have looked for what needs their service
     found: dict[tuple[str, str | None], int] = field(default_factory=dict)  # by service and drill, in this round
+    back: set[int] = field(default_factory=set)  # incidents whose own service fires, by this round's alerts
     _of_service: dict[str, list[StoredAlert]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -88,8 +89,7 @@ class Placing:
                 if self.policy.services.needs(own.service, alert.service):  # it lay there before, and does again
                     self.reroot(own, alert)
                     own = self.draft.incidents[own.number]
-                if alert.service == own.service:
-                    self._take_in_dependents(own.number)
+                self._joins(own.number, alert)
                 return own.number
         return self.settle_in(alert, own)
 
@@ -117,11 +117,15 @@ class Placing:
                 found = self._open(alert, drill, group)
         elif self.policy.services.needs(found.service, alert.service):
             self.reroot(found, alert)
-        if self.draft.incidents[found.number].service == alert.service:
-            self._take_in_dependents(found.number)
+        self._joins(found.number, alert)
         if group is None:
             self.found[alert.service, drill] = found.number
         return found.number
+
+    def _joins(self, number: int, alert: StoredAlert) -> None:
+        if self.draft.incidents[number].service == alert.service:
+            self.back.add(number)
+            self._take_in_dependents(number)
 
     def _group(self, alert: StoredAlert) -> Group | None:
         return None if self.policy.group is no_group else self.policy.group(labels_of(alert, None))
@@ -169,7 +173,7 @@ class Placing:
 
     def draws(self, incident: Incident) -> bool:
         """Whether what needs its service is its trouble too: not when that has been over for long enough."""
-        over = incident.root_over_at
+        over = None if incident.number in self.back else incident.root_over_at
         return over is None or self.draft.now < over + timedelta(seconds=self.policy.settle)
 
     def _open(self, alert: StoredAlert, drill: str | None, group: Group | None) -> Incident:

@@ -48,6 +48,18 @@ def test_the_time_begins_anew_when_the_cause_comes_back(world: World) -> None:
     assert world.roots == {"db": "investigating"}
 
 
+@pytest.mark.parametrize("closed", [False, True], ids=["still open", "resolved"])
+def test_a_cause_that_comes_back_draws_what_comes_with_it(world: World, closed: bool) -> None:
+    world.fire("db")
+    world.end("db")
+    world.wait(600)
+    if closed:
+        world.say(1, "resolved")
+    world.fire("db", "web")
+    assert world.roots == {"db": "investigating"}
+    assert set(world.incidents[1].services) == {"db", "web"}
+
+
 def test_a_cause_that_went_silent_is_not_over(world: World) -> None:
     world.fire("db", "web")
     world.silence("db")
