@@ -230,6 +230,7 @@ async def test_a_single_one_is_never_left_waiting(desk: Desk, clock: Clock) -> N
 
 
 @pytest.mark.by_the_clock
+@pytest.mark.by_the_clock
 async def test_one_alert_after_the_other_is_decided_on_at_once_each(desk: Desk) -> None:
     running = asyncio.create_task(engine.run(desk))
     try:
