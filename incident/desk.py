@@ -25,7 +25,7 @@ from incident.daemon.committing import commit
 from incident.daemon.cycling import Cycling
 from incident.daemon.holding import Holding
 from incident.daemon.performing import Alongside
-from incident.errors import Conflict, IncidentError, PartlyRefused, Refused, StoreUnavailable
+from incident.errors import Conflict, IncidentError, PartlyRefused, Refused
 from incident.events import Events
 from incident.gathering import Gathering
 from incident.history.keeper import History
@@ -46,6 +46,7 @@ from incident.tokens import Tokens
 log = structlog.get_logger("incident.desk")
 
 T = TypeVar("T")
+_EMPTYING = 5  # times that it is tried
 
 
 def utc_now() -> datetime:
@@ -250,17 +251,18 @@ class Desk:
                 "action refused", action=action, incident=number, actor=actor.name, via=actor.via, error=str(error)
             )
             raise
-        if action == "redact":
-            await self._forget_overwritten()
         if events:
             await self.changed(wake=True, messages=messages)
+        if action == "redact":
+            await self._forget_overwritten()
         return incident
 
     async def _forget_overwritten(self) -> None:
-        try:
-            await self.database.empty_log()
-        except StoreUnavailable as error:
-            log.warning("redacted, but the files of the database may still hold it for a while", error=str(error))
+        for _ in range(_EMPTYING):
+            if await self.database.empty_log():
+                return
+            await asyncio.sleep(0.2)
+        log.warning("redacted, but somebody reads the database: its log may still hold it for a while")
 
     async def say(self, decide: Callable[[Connection], tuple[Draft, Sequence[Incident]]]) -> int:
         """Commits what Shopwatch itself has to say: a draft, and the incidents as they were. How many events it had."""

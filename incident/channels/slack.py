@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from incident.channels import Context, DeliveryFailed
 from incident.chat import blocks
-from incident.core.deliveries import Message
+from incident.core.deliveries import PAGE, Message
 from incident.desk import Desk
 from incident.errors import ChannelMisconfigured
 from incident.settings import Channel as ChannelSettings
@@ -52,14 +52,17 @@ class Slack:
             return
         incident = await self._desk.incident(number)
         shown = {"text": blocks.summary(incident), "blocks": blocks.root(incident, self._desk.base_url)}
-        if ref.ts:
+        known = bool(ref.ts)
+        if known:
             await self._call("chat_update", channel=ref.channel, ts=ref.ts, **shown)
         else:
             await self._post(ref, number, "root", **shown)
         events = await self._desk.timeline(number, after=ref.seq)
         text = blocks.thread(events)
         if text:
-            await self._post(ref, number, f"thread-{events[-1].seq}", text=text, thread_ts=ref.ts)
+            calls = known and (message.kind == PAGE or any(event.kind == "paging" for event in events))
+            seen = {"reply_broadcast": True} if calls else {}  # in the channel too, where an old root may be far up
+            await self._post(ref, number, f"thread-{events[-1].seq}", text=text, thread_ts=ref.ts, **seen)
         elif events:
             ref.seq = events[-1].seq
             await self._remember(ref, number)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from incident.errors import IncidentError, StoreFull, StoreUnavailable
-from incident.store.engines import address, is_sqlite, reading, writing
+from incident.store.engines import BUSY, address, is_sqlite, reading, writing
 from incident.store.health import Health
 from incident.store.neighbours import Neighbours
 from incident.store.writer import Writer, translated
@@ -22,6 +22,7 @@ from incident.store.writer import Writer, translated
 T = TypeVar("T")
 _READERS = 4
 _LEAST_FREE = 1 << 20  # bytes
+_BUSY_EMPTYING = 100  # milliseconds
 
 
 def sqlite_url(path: Path) -> str:
@@ -146,21 +147,28 @@ class Database:
             raise StoreUnavailable("the database is closed")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, job)
 
-    async def empty_log(self) -> None:
-        """What was overwritten is in no file of SQLite's any more. Raises StoreUnavailable where that cannot be now."""
-        if self.sole and self._readers is not None:
-            await asyncio.get_running_loop().run_in_executor(self._readers, self._empty_log)
+    async def empty_log(self) -> bool:
+        """Whether what was overwritten is in no file of SQLite's any more: not while somebody reads an older state.
 
-    def _empty_log(self) -> None:
+        Nobody can write meanwhile: it does not wait for long.
+        """
+        if self.sole and self._readers is not None:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, self._empty_log)
+        return True
+
+    def _empty_log(self) -> bool:
         try:
             with self._engines[1].connect() as connection:  # without a transaction
                 cursor = connection.connection.cursor()
-                [busy, *_] = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                cursor.execute(f"PRAGMA busy_timeout={_BUSY_EMPTYING}")
+                try:
+                    [busy, *_] = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                finally:
+                    cursor.execute(f"PRAGMA busy_timeout={BUSY}")
                 cursor.close()
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"the database's log was not emptied: {error}") from error
-        if busy:
-            raise StoreUnavailable("the database's log was not emptied: somebody reads it")
+        except (sqlite3.Error, DBAPIError):
+            return False
+        return not busy
 
     def _read(self, job: Callable[[Connection], T]) -> T:
         try:

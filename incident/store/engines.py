@@ -34,6 +34,9 @@ _ON_DISK = (  # before anybody is answered, whatever the server's default; what 
 )
 
 
+BUSY = 10_000  # milliseconds that SQLite waits for others
+
+
 def address(url: str) -> URL:
     """As SQLAlchemy needs it. Raises StoreUnavailable where it is none."""
     try:
@@ -76,7 +79,7 @@ def _sqlite(url: URL, begin: str) -> Engine:
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not begin and commit on its own: savepoints would break
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "secure_delete=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY}", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -32,10 +32,15 @@ def _aware(value: datetime | None) -> datetime | None:
     return value if value is None or value.tzinfo is UTC else value.astimezone(UTC)
 
 
-@lru_cache(maxsize=1 << 12)  # what comes together shares most of its instants
 def _to_text(value: datetime | None) -> str | None:
     instant = _aware(value)
-    return None if instant is None else instant.isoformat(" ", "microseconds")[:26]
+    return None if instant is None else _written(instant)
+
+
+@lru_cache(maxsize=1 << 12)  # what comes together shares most of its instants
+def _written(instant: datetime) -> str:
+    """Of one in UTC: elsewhere two that are an hour apart may be equal, when the clocks go back."""
+    return instant.isoformat(" ", "microseconds")[:26]
 
 
 @lru_cache(maxsize=1 << 12)

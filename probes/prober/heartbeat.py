@@ -17,12 +17,18 @@ PATH = "/api/v1/heartbeat"
 EVERY = 10.0  # seconds
 NOT_TAKEN = 600.0  # seconds until a receiver that takes no heartbeats (an Alertmanager) is asked again
 MOST_NAMED = 1000  # journeys; where there are more, nothing is said of them, and this location counts for each
+MOST_BYTES = 128 * 1024  # of their names
 
 
 def agreeing(journeys: Iterable[Journey]) -> dict[str, list[str]]:
     """What is said of those for which several locations have to agree: that this one can."""
     names = [journey.name for journey in journeys if journey.alert.where is not None]
-    return {} if len(names) > MOST_NAMED else {"agrees_on": names}
+    said = _written({"agrees_on": names})
+    return {} if len(names) > MOST_NAMED or len(said) > MOST_BYTES else {"agrees_on": names}
+
+
+def _written(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode(errors="replace")
 
 
 class Heartbeat:
@@ -45,7 +51,7 @@ class Heartbeat:
         """Until cancelled. A word that is not taken is lost: the next one says all that it said."""
         refused = False
         while True:
-            answer = await self._reporter.ask(PATH, json.dumps(self._body()).encode())
+            answer = await self._reporter.ask(PATH, _written(self._body()))
             if answer.kind == "refused" and not refused:
                 log.warning("the receiver does not take our heartbeat", why=answer.why)
             refused = answer.kind == "refused"

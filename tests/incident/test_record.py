@@ -1,10 +1,13 @@
 """What people add to the record, over the desk: what others see afterwards, in every place where it was kept."""
 
+import asyncio
 import json
+import threading
+import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from incident.attachments import File
 from incident.core.actor import Actor, Role
@@ -54,6 +57,30 @@ async def test_what_was_redacted_is_in_no_file_of_the_database(desk: Desk, tmp_p
     assert holding(tmp_path, SECRET)
     await desk.perform("redact", number, ADMIN, {"seq": noted.seq})
     assert not holding(tmp_path, SECRET)
+
+
+@ONLY_SQLITE
+@pytest.mark.by_the_clock
+async def test_a_redaction_keeps_nobody_waiting_for_whoever_reads(desk: Desk) -> None:
+    number = await open_one(desk)
+    noted = await desk.perform("note", number, RESPONDER, {"text": f"card {SECRET}"})
+    reads, goes_on = threading.Event(), threading.Event()
+
+    def read(connection: Connection) -> None:
+        connection.execute(text("select count(*) from events"))
+        reads.set()
+        goes_on.wait(60)
+
+    reading = asyncio.create_task(desk.database.read(read))
+    await asyncio.to_thread(reads.wait, 60)
+    redacting = asyncio.create_task(desk.perform("redact", number, ADMIN, {"seq": noted.seq}))
+    began = time.monotonic()
+    while not redacting.done():
+        await desk.intake([firing("payment")], "prometheus")
+    took = time.monotonic() - began
+    goes_on.set()
+    await reading
+    assert (await redacting).seq > noted.seq and took < 8
 
 
 def holding(folder: Path, words: str) -> list[str]:

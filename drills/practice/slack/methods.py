@@ -91,7 +91,10 @@ def post_message(world: World, arguments: Arguments) -> Fields:
     text, blocks = read_content(arguments)
     metadata = _metadata(arguments)
     thread = _thread(channel, arguments)
-    message = world.post(channel, Message(world.next_ts(), text, blocks, BOT_USER, thread, metadata))
+    broadcast = _flag(arguments, "reply_broadcast")
+    if broadcast and thread is None:  # Slack passes over it
+        raise Refusal("invalid_arguments")
+    message = world.post(channel, Message(world.next_ts(), text, blocks, BOT_USER, thread, broadcast, metadata))
     return {"channel": channel.id, "ts": message.ts, "message": message.to_json()}
 
 
@@ -135,9 +138,13 @@ def permalink(world: World, arguments: Arguments) -> Fields:
 
 
 def history(world: World, arguments: Arguments) -> Fields:
-    """Newest first, without the replies of threads, as in Slack."""
+    """Newest first, without the replies of threads that are shown there alone, as in Slack."""
     channel = _joined(world.channel(_text(arguments, "channel")))
-    roots = [message for message in world.visible(channel.messages.values()) if message.thread_ts is None]
+    roots = [
+        message
+        for message in world.visible(channel.messages.values())
+        if message.thread_ts is None or message.broadcast
+    ]
     return _page(_between(roots, arguments)[::-1], arguments)
 
 

@@ -32,6 +32,7 @@ class Message:
     blocks: list[dict[str, Any]]
     user: str
     thread_ts: str | None = None
+    broadcast: bool = False  # a reply that is shown in the channel as well
     metadata: dict[str, Any] | None = None
     for_user: str | None = None
     edits: int = 0
@@ -45,6 +46,8 @@ class Message:
             document["blocks"] = self.blocks
         if self.thread_ts:
             document["thread_ts"] = self.thread_ts
+        if self.broadcast:
+            document["subtype"] = "thread_broadcast"
         if self.metadata and metadata:
             document["metadata"] = self.metadata
         if self.edits:

@@ -131,6 +131,8 @@ async def test_a_message_needs_content_and_a_thread_that_exists(client: AsyncWeb
     assert await refusal(client.api_call("chat.postMessage", json=empty)) == "no_text"
     lost = client.chat_postMessage(channel=INCIDENTS, text="x", thread_ts="1.000000")
     assert await refusal(lost) == "thread_not_found"
+    nowhere = client.chat_postMessage(channel=INCIDENTS, text="x", reply_broadcast=True)
+    assert await refusal(nowhere) == "invalid_arguments"
 
 
 async def test_posts_to_a_channel_are_limited_and_say_when_to_come_back(client: AsyncWebClient) -> None:
