@@ -34,7 +34,8 @@ def stand_apart(
     belong to none until they no longer are.
     """
     policy = replace(policy, storm=False)  # what the rest needs is over: it is no reason to suspect it
-    placing = Placing(draft, policy, [replace(alert, incident=None) for alert in alerts if alert.muted is None])
+    left_alone = [replace(alert, incident=None) for alert in alerts if alert.muted is None]
+    placing = Placing(draft, policy, by_depth(left_alone, policy.services))
     belongs: dict[str, int | None] = {}
     _put_back(incident.number, placing, belongs)
     left = set(left_behind(draft.incidents[incident.number]))

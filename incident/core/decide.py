@@ -65,6 +65,7 @@ def record(placing: Placing, alerts: Iterable[StoredAlert]) -> dict[str, int]:
 
 def _record(draft: Draft, number: int, news: _Touched, policy: Policy) -> None:
     """One event for each kind of news, however many alerts there are, and what follows from them."""
+    before = draft.incidents[number]
     if news.fired:
         _fired(draft, number, news.fired, policy)
     for kind, alerts, words in (
@@ -76,7 +77,7 @@ def _record(draft: Draft, number: int, news: _Touched, policy: Policy) -> None:
     if draft.incidents[number].open:
         quietly = bool(news.fired) and all(alert.quiet for alert in news.fired)
         reconsider(draft.incidents[number], draft, policy.services, policy.scale, policy.route, quietly=quietly)
-        page_for(number, news.fired, draft, policy.route, timedelta(seconds=policy.page_again))
+        page_for(before, news.fired, draft, policy)
     if news.ended:
         watch_recovery(number, draft)
 
@@ -104,7 +105,9 @@ def _listing(alerts: list[StoredAlert]) -> str:
 
 
 def _data(alerts: list[StoredAlert]) -> dict[str, Any]:
+    tickets = [alert.fingerprint for alert in alerts if alert.quiet]
     return {
+        **({"tickets": tickets} if tickets else {}),
         "fingerprints": [alert.fingerprint for alert in alerts],
         "services": sorted({alert.service for alert in alerts}),
         **told(alerts),

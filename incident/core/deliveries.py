@@ -87,6 +87,8 @@ class _Hearing:
             were = self.known - self.told_only if event.data.get("page") else set()
             paged = [name for name in channels if name in were]
             self.told_only |= {*event.data.get("quietly", ())}
+        elif event.kind == "gave_back":
+            self.told_only |= {*event.data.get("quietly", ())}
         elif event.kind == "took_in":  # they have been told of the other
             self.told_only = set(told_only_of_both(self.known, self.told_only, event.data))
             self.known |= {*event.data.get("channels", ())}

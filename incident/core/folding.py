@@ -77,6 +77,7 @@ def _alerts(state: str) -> Any:
         return {
             "alerts": {**incident.alerts, **dict.fromkeys(fingerprints, state)},
             "services": _union(incident.services, event.data.get("services", ())),
+            "tickets": _union(incident.tickets, event.data.get("tickets", ())),
             "sorts": known,
             "sort_of": which,
             "held": () if state != ENDED else incident.held,
@@ -91,23 +92,33 @@ def _calm(incident: Incident, at: datetime) -> dict[str, Any]:
     apart = incident.elsewhere
     own = [state for key, state in incident.alerts.items() if key not in apart]
     over = bool(own) and all(state == ENDED for state in own)
+    loud = _loud(incident)
+    loud_over = bool(loud) and all(state == ENDED for state in loud)
     left = over and any(incident.alerts[key] == FIRING for key in apart)
     return {
         "quiet_since": (incident.quiet_since or at) if quiet else None,
         "root_over_at": (incident.root_over_at or at) if over else None,
         "left_at": (incident.left_at or at) if left else None,
+        "loud_over_at": (incident.loud_over_at or at) if loud_over else None,
     }
+
+
+def _loud(incident: Incident) -> list[str]:
+    """The states of those alerts that ask for a page, where others do not."""
+    tickets = set(incident.tickets)
+    return [state for key, state in incident.alerts.items() if key not in tickets] if tickets else []
 
 
 def _service(incident: Incident, event: Event) -> dict[str, Any]:
     data = event.data
     before = {"service": incident.service, "title": incident.title, "labels": dict(incident.labels)}
+    quietly = bool(data.get("quietly"))  # whoever asks for a page later sees that it lay there before
     return {
         "service": data["service"],
         "services": _union([data["service"]], incident.services),
         "title": data.get("title", incident.title),
         "labels": dict(data.get("labels", incident.labels)),
-        "roots": (*(root for root in incident.roots if root["service"] != data["service"]), before),
+        "roots": (*(root for root in incident.roots if quietly or root["service"] != data["service"]), before),
         "suspects": tuple(
             name for name in incident.suspects if name != data["service"] and name not in data.get("explains", ())
         ),
@@ -193,6 +204,9 @@ def _took_in(incident: Incident, event: Event) -> dict[str, Any]:
     brought: dict[str, Any] = {"alerts": list(data["alerts"]), "services": new}
     if data.get("said_publicly") is not None:
         brought["said_publicly"] = data["said_publicly"]
+    told_only = told_only_of_both(incident.channels, incident.told_only, data)
+    if gone := [name for name in incident.told_only if name not in told_only]:
+        brought["told_only"] = gone
     by_hand = event.actor != "shopwatch"  # then it is the same trouble, whatever service it shows in
     if by_hand:
         brought["by_hand"] = True
@@ -204,7 +218,8 @@ def _took_in(incident: Incident, event: Event) -> dict[str, Any]:
         "alerts": {**data["alerts"], **incident.alerts},
         "services": _union(incident.services, data["services"]),
         "channels": _union(incident.channels, data.get("channels", ())),
-        "told_only": told_only_of_both(incident.channels, incident.told_only, data),
+        "told_only": told_only,
+        "tickets": _union(incident.tickets, data.get("tickets", ())),
         "paged_at": incident.paged_at or instant(data.get("paged_at")),
         "taken_in": {**incident.taken_in, str(data["incident"]): brought},
     }
@@ -215,6 +230,7 @@ def _gave_back(incident: Incident, event: Event) -> dict[str, Any]:
     services = incident.taken_in.get(number, {}).get("services", ())
     return {
         **_without(incident, event.data["alerts"]),
+        "told_only": _union(incident.told_only, event.data.get("quietly", ())),
         "services": tuple(name for name in incident.services if name == incident.service or name not in services),
         "taken_in": {key: brought for key, brought in incident.taken_in.items() if key != number},
     }
@@ -273,6 +289,7 @@ def _resolved(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
+    paged = (name for name in incident.channels if name not in incident.told_only)
     return {
         "status": "investigating",
         "resolved_at": None,
@@ -284,6 +301,7 @@ def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
         "reopened_at": event.at,
         "paged_at": event.at if event.data.get("page") else incident.paged_at,
         "told_only": _union(incident.told_only, event.data.get("quietly", ())),
+        "paged_before": _union(paged, incident.paged_before) if event.data.get("quietly") else incident.paged_before,
         "overruled": None,
     }
 

@@ -6,7 +6,7 @@ from incident.core import cadence
 from incident.core.closing import told_by_others
 from incident.core.folding import Draft
 from incident.core.model import ENDED, Incident
-from incident.core.paging import Route, page_for_both
+from incident.core.paging import Route, page_for_both, seen_by_routes, wants_none
 from incident.core.sorts import told_again
 
 
@@ -22,6 +22,8 @@ def take_in(into: Incident, other: Incident, draft: Draft, route: Route, actor: 
         **told_again(other.alerts, other.sorts, other.sort_of),
         **said,
     }
+    if other.tickets:
+        data["tickets"] = list(other.tickets)
     if other.told_only:
         data["quietly"] = list(other.told_only)
     if into.paged_at is None and other.paged_at is not None:
@@ -30,16 +32,22 @@ def take_in(into: Incident, other: Incident, draft: Draft, route: Route, actor: 
     draft.add(other.number, "merged", words, {"into": into.number, **said}, actor)
     into = draft.add(into.number, "took_in", f"Took in #{other.number}, {other.title}", data, actor)
     if other.severity < into.severity:
-        worse = {"severity": other.severity, "was": into.severity}
+        worse: dict[str, Any] = {"severity": other.severity, "was": into.severity}
+        worse["channels"] = list(route({**seen_by_routes(into), "severity": other.severity}))
+        if other.unpaged or before.unpaged:  # if that was paged for, and this was not, this is below
+            worse["quietly"] = worse["channels"]
         draft.add(into.number, "severity", f"{into.severity} → {other.severity}: #{other.number} had it", worse)
     page_for_both(into.number, before, other, draft, route)
 
 
 def put_back(into: Incident, other: Incident, draft: Draft, actor: str = "shopwatch", **said: Any) -> None:
     """`other` stands on its own again, with those of its alerts that `into` still has; `into` no longer has them."""
-    brought = into.taken_in.get(str(other.number), {}).get("alerts", ())
+    came = into.taken_in.get(str(other.number), {})
+    brought = came.get("alerts", ())
     alerts = {fingerprint: into.alerts[fingerprint] for fingerprint in brought if fingerprint in into.alerts}
     gave = {"incident": other.number, "alerts": list(alerts), **said}
+    if came.get("told_only") and wants_none(into.labels):  # they were paged for the other alone
+        gave["quietly"] = came["told_only"]
     draft.add(into.number, "gave_back", f"#{other.number}, {other.title}, stands on its own again", gave, actor)
     over = bool(alerts) and all(state == ENDED for state in alerts.values())
     data = {

@@ -6,8 +6,8 @@ Kinds of event, and what their `data` holds (always JSON):
 | --------------- | --------------------------------------------------------------------------------------------- |
 | opened          | title, service, severity, reason, drill, group, since (first sign), labels, channels, quietly    |
 |                 | (of these are told, and not paged), next_update_due                                             |
-| alert           | fingerprints, services, sorts, sort_of (core.sorts), alerts (the first few, for reading): they  |
-|                 | fire                                                                                            |
+| alert           | fingerprints, tickets (those of them that ask for no page), services, sorts, sort_of            |
+|                 | (core.sorts), alerts (the first few, for reading): they fire                                    |
 | alert_ended     | fingerprints: their source says that they are over                                              |
 | alert_stale     | fingerprints: their source went silent, which is no recovery                                    |
 | service         | service, was, title, labels, channels (told from now on), quietly, page (they are paged         |
@@ -15,7 +15,7 @@ Kinds of event, and what their `data` holds (always JSON):
 | suspected       | services, shared, channels (told from now on), quietly: these are in trouble too, and need the  |
 |                 | same                                                                                            |
 | severity        | severity, was, reason, channels (told from now on), quietly                                     |
-| paging          | channels, title, labels: who had only been told is paged, for what it is about from now on      |
+| paging          | channels, page (again), title, labels: these are paged, for what it is about from now on        |
 | status          | status, was                                                                                     |
 | acknowledged    | again: somebody had before                                                                      |
 | note            |                                                                                                 |
@@ -24,9 +24,10 @@ Kinds of event, and what their `data` holds (always JSON):
 | runbook         | runbooks                                                                                        |
 | paged           | channel, key: the page was delivered                                                            |
 | delivery_failed | channel, key, error: given up                                                                   |
-| took_in         | incident, alerts (fingerprint: state), services, channels, quietly, paged_at, said_publicly:    |
-|                 | another came over                                                                               |
-| gave_back       | incident, alerts: one that had come over stands on its own again                                |
+| took_in         | incident, alerts (fingerprint: state), tickets, services, channels, quietly, paged_at,          |
+|                 | said_publicly: another came over                                                                |
+| gave_back       | incident, alerts, quietly (who was paged only for that): one that had come over stands on its   |
+|                 | own again                                                                                       |
 | merged          | into: this incident goes on in another                                                          |
 | unmerged        | from, alerts (fingerprint: state), status, next_update_due: it stands on its own again          |
 | linked          | incident, how                                                                                   |
@@ -113,6 +114,9 @@ class Incident:
     labels: Mapping[str, str] = field(default_factory=dict)  # of the root's first alert: what routes see
     channels: tuple[str, ...] = ()  # who has been told, and hears what follows
     told_only: tuple[str, ...] = ()  # those of them who have not been paged: see `core.paging`
+    paged_before: tuple[str, ...] = ()  # who had been when it was opened again without a page
+    tickets: tuple[str, ...] = ()  # fingerprints of the alerts that ask for no page
+    loud_over_at: datetime | None = None  # since when all others have been over
     next_update_due: datetime | None = None
     merged_into: int | None = None
     taken_in: Mapping[str, Any] = field(default_factory=dict)  # by number: the alerts and services that they brought
@@ -217,9 +221,21 @@ class Incident:
 
 _INSTANTS = (
     "opened_at", "changed_at", "since", "acknowledged_at", "mitigated_at", "quiet_since", "resolved_at",
-    "next_update_due", "root_over_at", "left_at", "reopened_at", "paged_at",
+    "next_update_due", "root_over_at", "left_at", "reopened_at", "paged_at", "loud_over_at",
 )  # fmt: skip
-_TUPLES = ("services", "runbooks", "channels", "told_only", "acknowledgers", "causes", "roots", "held", "suspects")
+_TUPLES = (
+    "services",
+    "runbooks",
+    "channels",
+    "told_only",
+    "acknowledgers",
+    "causes",
+    "roots",
+    "held",
+    "suspects",
+    "tickets",
+    "paged_before",
+)
 
 
 def _iso(instant: datetime | None) -> str | None:

@@ -7,13 +7,15 @@ and a person who raises the severity.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from incident.core.alerts import StoredAlert
     from incident.core.folding import Draft
     from incident.core.model import Incident
+    from incident.core.placing import Policy
+    from incident.core.services import ServiceMap
 
 LABEL, NO = "page", "no"
 Route = Callable[[Mapping[str, str]], Sequence[str]]
@@ -57,31 +59,84 @@ def seen_by_routes(incident: "Incident") -> Mapping[str, str]:
     return incident.labels if incident.unpaged else aloud(incident.labels)
 
 
-def page_for(number: int, fired: Sequence["StoredAlert"], draft: "Draft", route: Route, page_again: timedelta) -> None:
-    """Alerts have joined it: whoever the routes name for those that ask for a page, and was only told, is paged.
+def page_for(before: "Incident", fired: Sequence["StoredAlert"], draft: "Draft", policy: "Policy") -> None:
+    """Alerts have joined it (`before` that): what asks for a page gets one although what asks for none came first.
 
-    Where nobody has been paged at all, the incident is about the first of them from now on, and all whom the routes
-    name are paged; if it was opened again quietly, at most once in `page_again`.
+    Where nobody has been paged, all whom the routes name for them and for the root are, and the incident is about the
+    first of them from now on; if it was opened again quietly, those who were paged before, at most once in
+    `page_again`, unless something fires that had not been in it. Where somebody has been paged, it is who was only told
+    so far, and whom the routes name for a root or a suspect that has asked for none until now.
     """
-    incident = draft.incidents[number]
-    loud = [alert for alert in fired if not alert.quiet] if incident.told_only and incident.open else []
+    incident = draft.incidents[before.number]
+    mixed = incident.open and (incident.told_only or incident.tickets)
+    loud = [alert for alert in fired if not alert.quiet] if mixed else []
     if not loud:
         return
-    names = [name for alert in loud for name in route(_labels(alert, incident))]
-    if not incident.unpaged:
-        names = [name for name in names if name in incident.told_only]
-        if names:
-            _add(draft, number, f"{loud[0].name} ({loud[0].service}) asks for a page", names)
-        return
-    if incident.paged_at is not None and draft.now - incident.paged_at < page_again:
+    early = incident.paged_at is not None and draft.now - incident.paged_at < timedelta(seconds=policy.page_again)
+    if incident.unpaged:
+        _page_first(incident, loud, draft, policy.route, early)
+    else:
+        _page_more(before, loud, draft, policy, early)
+
+
+def _page_first(incident: "Incident", loud: Sequence["StoredAlert"], draft: "Draft", route: Route, early: bool) -> None:
+    back = [alert for alert in loud if alert.incident == incident.number]  # people were paged for these
+    if early and len(back) == len(loud):
         return
     first = next((alert for alert in loud if alert.service == incident.service), loud[0])
+    names = [name for alert in loud for name in route(_labels(alert, incident))]
     if first.service != incident.service:  # the trouble lies deeper than what asks for the page
         names += route({**aloud(incident.labels), "severity": incident.severity})
-    title = first.summary if incident.drill is None else f"[DRILL] {first.summary}"
+    if back:
+        names += incident.paged_before
     words = f"{first.name} ({first.service}) asks for a page: nobody was paged for what was known so far"
-    labels = {**_labels(first, incident), "service": incident.service}
-    _add(draft, number, words, names, title=title, labels=labels)
+    _add(draft, incident.number, words, names, **_about(first, incident))
+
+
+def _page_more(
+    before: "Incident", loud: Sequence["StoredAlert"], draft: "Draft", policy: "Policy", early: bool
+) -> None:
+    incident = draft.incidents[before.number]
+    softer = wants_none(incident.labels)  # its root has asked for no page, whoever was paged for the rest
+    own = next((alert for alert in loud if alert.service == incident.service), None) if softer else None
+    anew = not early and _had_been_over(before, draft.now, policy)
+    again = anew or (not early and own is not None and any(root["service"] == own.service for root in incident.roots))
+    new = _on_its_own(incident, loud, policy.services)
+    named = [(alert, name) for alert in loud for name in policy.route(_labels(alert, incident))]
+    names = [name for alert, name in named if anew or alert.service in new or name in incident.told_only]
+    if anew:
+        names += [name for name in incident.channels if name not in incident.told_only]
+    names = called({"channels": names, "page": again}, incident.channels, incident.told_only)[0]
+    if names:
+        first = own or loud[0]
+        about = {} if own is None else _about(own, incident)
+        page = {"page": True} if again else {}
+        _add(draft, incident.number, f"{first.name} ({first.service}) asks for a page", names, **about, **page)
+
+
+def _on_its_own(incident: "Incident", loud: Sequence["StoredAlert"], services: "ServiceMap") -> set[str]:
+    """The services that are paged for as if they had come alone: nothing of what they need asks for a page in it.
+
+    Where the root has asked for none, or they are only suspected of it, that is no reason not to page for them.
+    """
+    just_now = {alert.fingerprint for alert in loud}
+    goes_on = {
+        key: incident.sorts[place].service
+        for key, place in incident.sort_of.items()
+        if key not in incident.tickets and incident.alerts.get(key) not in (None, "ended")
+    }
+    known = {service for key, service in goes_on.items() if key not in just_now}
+    softer = wants_none(incident.labels)
+    mine = {alert.service for alert in loud}
+    new = mine if softer else (mine & {*incident.suspects}) - known
+    alone = {name for name in new if not any(services.needs(name, deeper) for deeper in goes_on.values())}
+    return alone | {incident.service} if softer else alone
+
+
+def _had_been_over(before: "Incident", now: datetime, policy: "Policy") -> bool:
+    """Without the alerts that ask for no page it would have been resolved, and be opened again now."""
+    over = before.loud_over_at
+    return over is not None and policy.auto_resolve is not None and now - over >= timedelta(seconds=policy.auto_resolve)
 
 
 def page_for_both(number: int, before: "Incident", other: "Incident", draft: "Draft", route: Route) -> None:
@@ -96,7 +151,13 @@ def page_for_both(number: int, before: "Incident", other: "Incident", draft: "Dr
     names = list(route(labels))
     if called({"channels": names}, incident.channels, incident.told_only)[0]:
         words = f"People were paged for #{other.number}, {other.title}, which goes on here"
-        _add(draft, number, words, names, title=other.title, labels=labels)
+        _add(draft, number, words, names, title=other.title)
+
+
+def _about(alert: "StoredAlert", incident: "Incident") -> dict[str, Any]:
+    """What it is about from now on. The labels stay as long as its root has asked for no page."""
+    title = alert.summary if incident.drill is None else f"[DRILL] {alert.summary}"
+    return {"title": title, **({"labels": _labels(alert, incident)} if alert.service == incident.service else {})}
 
 
 def _labels(alert: "StoredAlert", incident: "Incident") -> dict[str, str]:

@@ -54,7 +54,10 @@ class Suspicion:
                 continue
             shared = _once(joined[name][1] for name in unexplained)
             data = {"services": unexplained, "shared": shared}
-            data |= self._hearers([joined[name][0] for name in unexplained], incident.drill)
+            joining = [joined[name][0] for name in unexplained]
+            if incident.unpaged:  # whoever is paged for it is with the news of what asks for that
+                joining = [alert for alert in joining if alert.quiet]
+            data |= self._hearers(joining, incident.drill)
             apart = incident.number != number
             them = (
                 f"It needs {', '.join(shared)}, as {like.service} does"
