@@ -12,7 +12,7 @@ from incident.core.merging import whither
 from incident.core.model import Incident
 from incident.core.paging import page_for
 from incident.core.placing import Placing, Policy, add_runbooks, by_depth
-from incident.core.severity import reconsider, told
+from incident.core.severity import firing_sorts, propose, reconsider, told
 
 __all__ = ["Policy", "add_runbooks", "decide", "decide_time", "record", "resolve_due", "watch_recovery"]
 
@@ -77,9 +77,18 @@ def _record(draft: Draft, number: int, news: _Touched, policy: Policy) -> None:
     if draft.incidents[number].open:
         quietly = bool(news.fired) and all(alert.quiet for alert in news.fired)
         reconsider(draft.incidents[number], draft, policy.services, policy.scale, policy.route, quietly=quietly)
-        page_for(before, news.fired, draft, policy)
+        page_for(before, news.fired, draft, policy, as_bad=_as_bad(draft.incidents[number], policy))
     if news.ended:
         watch_recovery(number, draft)
+
+
+def _as_bad(incident: Incident, policy: Policy) -> bool:
+    """Whether it had its severity if nothing fired but what asks for a page."""
+    if not incident.told_only or not incident.tickets:
+        return False
+    loud = firing_sorts(incident, frozenset(incident.tickets))
+    proposal = propose(incident.service, loud, policy.services, policy.scale)
+    return proposal is not None and proposal.severity <= incident.severity
 
 
 def watch_recovery(number: int, draft: Draft) -> None:

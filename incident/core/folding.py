@@ -90,11 +90,16 @@ def _calm(incident: Incident, at: datetime) -> dict[str, Any]:
     """What follows from the alerts' states: since when all are over, those of the root, and who goes on without it."""
     quiet = bool(incident.alerts) and incident.recovered
     apart = incident.elsewhere
-    own = [state for key, state in incident.alerts.items() if key not in apart]
-    over = bool(own) and all(state == ENDED for state in own)
-    loud = _loud(incident)
-    loud_over = bool(loud) and all(state == ENDED for state in loud)
-    left = over and any(incident.alerts[key] == FIRING for key in apart)
+    asking = _asking(incident)
+    loud_over = bool(asking) and all(incident.alerts[key] == ENDED for key in asking)
+    goes_on = any(incident.alerts[key] == FIRING for key in apart & asking)
+    own = [key for key in incident.alerts if key not in apart]
+    all_over = bool(own) and all(incident.alerts[key] == ENDED for key in own)
+    # what asks for no page, and goes on, is no reason to page nobody for others
+    over = all_over or (
+        any(key in asking for key in own) and all(incident.alerts[key] == ENDED for key in own if key in asking)
+    )
+    left = over and (goes_on or (all_over and any(incident.alerts[key] == FIRING for key in apart)))
     return {
         "quiet_since": (incident.quiet_since or at) if quiet else None,
         "root_over_at": (incident.root_over_at or at) if over else None,
@@ -103,10 +108,9 @@ def _calm(incident: Incident, at: datetime) -> dict[str, Any]:
     }
 
 
-def _loud(incident: Incident) -> list[str]:
-    """The states of those alerts that ask for a page, where others do not."""
-    tickets = set(incident.tickets)
-    return [state for key, state in incident.alerts.items() if key not in tickets] if tickets else []
+def _asking(incident: Incident) -> frozenset[str]:
+    """Those of its alerts that ask for a page, where others do not."""
+    return frozenset(incident.alerts).difference(incident.tickets) if incident.tickets else frozenset()
 
 
 def _service(incident: Incident, event: Event) -> dict[str, Any]:

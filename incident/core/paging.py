@@ -59,13 +59,16 @@ def seen_by_routes(incident: "Incident") -> Mapping[str, str]:
     return incident.labels if incident.unpaged else aloud(incident.labels)
 
 
-def page_for(before: "Incident", fired: Sequence["StoredAlert"], draft: "Draft", policy: "Policy") -> None:
+def page_for(
+    before: "Incident", fired: Sequence["StoredAlert"], draft: "Draft", policy: "Policy", *, as_bad: bool = False
+) -> None:
     """Alerts have joined it (`before` that): what asks for a page gets one although what asks for none came first.
 
     Where nobody has been paged, all whom the routes name for them and for the root are, and the incident is about the
     first of them from now on; if it was opened again quietly, those who were paged before, at most once in
     `page_again`, unless something fires that had not been in it. Where somebody has been paged, it is who was only told
-    so far, and whom the routes name for a root or a suspect that has asked for none until now.
+    so far, and whom the routes name for a root or a suspect that has asked for none until now. `as_bad`: it had its
+    severity without those that ask for none.
     """
     incident = draft.incidents[before.number]
     mixed = incident.open and (incident.told_only or incident.tickets)
@@ -76,7 +79,8 @@ def page_for(before: "Incident", fired: Sequence["StoredAlert"], draft: "Draft",
     if incident.unpaged:
         _page_first(incident, loud, draft, policy.route, early)
     else:
-        _page_more(before, loud, draft, policy, early)
+        worse = policy.route({**aloud(incident.labels), "severity": incident.severity}) if as_bad else ()
+        _page_more(before, loud, draft, policy, early=early, also=worse)
 
 
 def _page_first(incident: "Incident", loud: Sequence["StoredAlert"], draft: "Draft", route: Route, early: bool) -> None:
@@ -94,7 +98,13 @@ def _page_first(incident: "Incident", loud: Sequence["StoredAlert"], draft: "Dra
 
 
 def _page_more(
-    before: "Incident", loud: Sequence["StoredAlert"], draft: "Draft", policy: "Policy", early: bool
+    before: "Incident",
+    loud: Sequence["StoredAlert"],
+    draft: "Draft",
+    policy: "Policy",
+    *,
+    early: bool,
+    also: Sequence[str],
 ) -> None:
     incident = draft.incidents[before.number]
     softer = wants_none(incident.labels)  # its root has asked for no page, whoever was paged for the rest
@@ -104,6 +114,8 @@ def _page_more(
     new = _on_its_own(incident, loud, policy.services)
     named = [(alert, name) for alert in loud for name in policy.route(_labels(alert, incident))]
     names = [name for alert, name in named if anew or alert.service in new or name in incident.told_only]
+    if not softer:
+        names += [name for name in also if name in incident.told_only]
     if anew:
         names += [name for name in incident.channels if name not in incident.told_only]
     names = called({"channels": names, "page": again}, incident.channels, incident.told_only)[0]

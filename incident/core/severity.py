@@ -46,10 +46,10 @@ def told(alerts: Iterable[StoredAlert]) -> dict[str, Any]:
     return {"sorts": [list(sort) for sort in places], "sort_of": which}
 
 
-def firing_sorts(incident: Incident) -> list[Sort]:
-    places = {
-        incident.sort_of[key] for key, state in incident.alerts.items() if state == FIRING and key in incident.sort_of
-    }
+def firing_sorts(incident: Incident, but: Collection[str] = ()) -> list[Sort]:
+    """Of what fires, without these alerts."""
+    firing = [key for key, state in incident.alerts.items() if state == FIRING and key not in but]
+    places = {incident.sort_of[key] for key in firing if key in incident.sort_of}
     return [incident.sorts[place] for place in sorted(places)]
 
 
