@@ -84,7 +84,7 @@ def _record(draft: Draft, number: int, news: _Touched, policy: Policy) -> None:
 
 def _as_bad(incident: Incident, policy: Policy) -> bool:
     """Whether it had its severity if nothing fired but what asks for a page."""
-    if not incident.told_only or not incident.tickets:
+    if not incident.tickets:
         return False
     loud = firing_sorts(incident, frozenset(incident.tickets))
     proposal = propose(incident.service, loud, policy.services, policy.scale)

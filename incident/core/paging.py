@@ -79,7 +79,7 @@ def page_for(
     if incident.unpaged:
         _page_first(incident, loud, draft, policy.route, early)
     else:
-        worse = policy.route({**aloud(incident.labels), "severity": incident.severity}) if as_bad else ()
+        worse = _worse(incident, loud, policy) if as_bad else []
         _page_more(before, loud, draft, policy, early=early, also=worse)
 
 
@@ -114,8 +114,7 @@ def _page_more(
     new = _on_its_own(incident, loud, policy.services)
     named = [(alert, name) for alert in loud for name in policy.route(_labels(alert, incident))]
     names = [name for alert, name in named if anew or alert.service in new or name in incident.told_only]
-    if not softer:
-        names += [name for name in also if name in incident.told_only]
+    names += [name for name in also if softer or name in incident.told_only]
     if anew:
         names += [name for name in incident.channels if name not in incident.told_only]
     names = called({"channels": names, "page": again}, incident.channels, incident.told_only)[0]
@@ -143,6 +142,19 @@ def _on_its_own(incident: "Incident", loud: Sequence["StoredAlert"], services: "
     new = mine if softer else (mine & {*incident.suspects}) - known
     alone = {name for name in new if not any(services.needs(name, deeper) for deeper in goes_on.values())}
     return alone | {incident.service} if softer else alone
+
+
+def _worse(incident: "Incident", loud: Sequence["StoredAlert"], policy: "Policy") -> list[str]:
+    """Whom the routes name for its severity: for its root, or where that asks for no page what lies deepest."""
+    about = {incident.service}
+    if wants_none(incident.labels):
+        keys = [key for key, state in incident.alerts.items() if state == "firing" and key not in incident.tickets]
+        firing = {incident.sorts[incident.sort_of[key]].service for key in keys if key in incident.sort_of}
+        deepest = {name for name in firing if not any(policy.services.needs(name, other) for other in firing)}
+        mine = {alert.service for alert in loud}
+        about = {name for name in deepest if name in mine or any(policy.services.needs(one, name) for one in mine)}
+    labels = {**aloud(incident.labels), "severity": incident.severity}
+    return [name for service in sorted(about) for name in policy.route({**labels, "service": service})]
 
 
 def _had_been_over(before: "Incident", now: datetime, policy: "Policy") -> bool:

@@ -17,6 +17,7 @@ from incident.core.model import Incident
 from incident.core.paging import wants_none
 from incident.core.services import ServiceMap
 from incident.core.severity import Scale
+from probes.alert import Alert
 from tests.incident.conftest import START, firing
 from tests.incident.core.a_world import World
 from tests.incident.core.test_flows import STEPS, do
@@ -307,6 +308,108 @@ def test_on_suspicion_only_the_people_of_what_asks_for_a_page_are_paged() -> Non
     assert (paged(world), world.incidents[1].told_only) == ([(1, "web")], ("stock",))
     world.fire("stock")
     assert paged(world) == [(1, "web"), (1, "stock")]
+
+
+SEVERE = replace(PLAIN, route=lambda labels: ("phone",) if labels["severity"] == "SEV1" else ("screen",))
+STORM = replace(POLICY, storm=True)
+RESOLVING = replace(POLICY, auto_resolve=60)
+Do = tuple[str, str] | tuple[str, str, str]
+MISSED: list[tuple[str, Policy, list[Do], list[str]]] = [  # what happens, and who is paged in all
+    ("the root turns out to be down", POLICY, [("loud", "web"), ("quiet", "db"), ("loud", "db")], ["web", "db"]),
+    ("a root that came second", POLICY, [("loud", "app"), ("quiet", "web"), ("loud", "web")], ["app", "web"]),
+    (
+        "what is left of a deeper one",
+        POLICY,
+        [("quiet", "web"), ("loud", "db"), ("end", "db"), ("wait", "61"), ("wait", "61"), ("loud", "web")],
+        ["db", "web"],
+    ),
+    ("what joins on suspicion", STORM, [("quiet", "web"), ("loud", "stock")], ["stock", "web"]),
+    ("a suspect is down", STORM, [("loud", "web"), ("quiet", "stock"), ("loud", "stock")], ["web", "stock"]),
+    ("two that need it", POLICY, [("quiet", "db"), ("loud", "stock"), ("loud", "web")], ["stock", "db", "web"]),
+    (
+        "a new failure after a quiet reopening",
+        RESOLVING,
+        [("loud", "web"), ("end", "web"), ("wait", "90"), ("quiet", "web"), ("loud", "web", "Other")],
+        ["web", "web"],
+    ),
+    (
+        "a worse one after a quiet reopening",
+        replace(SEVERE, auto_resolve=60),
+        [("loud", "web"), ("quiet", "web"), ("end", "web"), ("wait", "90"), ("quiet", "web"), ("bad", "web")],
+        ["screen", "phone"],
+    ),
+    (
+        "the root goes on quietly",
+        POLICY,
+        [("loud", "db"), ("loud", "stock"), ("quiet", "db"), ("over", "db"), ("wait", "61")],
+        ["db", "stock"],
+    ),
+    (
+        "the severity was there",
+        replace(PLAIN, route=lambda labels: (labels["service"], labels["severity"])),
+        [("loud", "db"), ("quiet", "db", "SEV1"), ("bad", "stock")],
+        ["db", "SEV2", "SEV1"],
+    ),
+    (
+        "it comes back after hours",
+        RESOLVING,
+        [("loud", "web"), ("quiet", "web"), ("over", "web"), ("wait", "7200"), ("loud", "web")],
+        ["web", "web"],
+    ),
+    (
+        "it is merged with one that was paged for",
+        RESOLVING,
+        [("quiet", "web"), ("loud", "mail"), ("merge", "2 1"), ("loud", "web")],
+        ["mail", "web"],
+    ),
+    (
+        "it takes over when another was paged for",
+        RESOLVING,
+        [
+            *[("quiet", "web"), ("loud", "mail"), ("quiet", "mail"), ("end", "mail"), ("wait", "90")],
+            *[("quiet", "mail"), ("merge", "2 1"), ("loud", "web")],
+        ],
+        ["mail", "web"],
+    ),
+    (
+        "it was merged by mistake",
+        PLAIN,
+        [("quiet", "web"), ("loud", "mail"), ("merge", "2 1"), ("unmerge", "2"), ("loud", "web")],
+        ["phone", "phone"],
+    ),
+]
+
+
+def happen(world: World, step: Do) -> None:
+    what, which, *more = step
+    match what:
+        case "loud":
+            world.fire(which, alertname=more[0] if more else "JourneyDown")
+        case "bad":
+            world.fire(which, severity="SEV1", alertname="Payments")
+        case "quiet":
+            whisper(world, which, severity=more[0] if more else "SEV2")
+        case "over":
+            known = [one for one in world.alerts.values() if one.service == which and not one.quiet]
+            world.take_in(*(Alert(one.labels, one.starts_at, world.now, one.annotations) for one in known))
+        case "end":
+            world.end(which)
+        case "wait":
+            world.wait(float(which))
+        case "merge":
+            world.merge(*(int(number) for number in which.split()))
+        case "unmerge":
+            world.unmerge(int(which))
+
+
+@pytest.mark.parametrize(("policy", "steps", "who"), [row[1:] for row in MISSED], ids=[row[0] for row in MISSED])
+def test_what_asks_for_a_page_gets_one_whatever_asked_for_none_before(
+    policy: Policy, steps: list[Do], who: list[str]
+) -> None:
+    world = World(policy)
+    for step in steps:
+        happen(world, step)
+    assert sorted(channel for _, channel in paged(world)) == sorted(who)
 
 
 def test_a_state_of_an_older_version_reads_as_paged() -> None:
