@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from incident.core.alerts import FIRING
 from incident.core.decide import Policy
+from incident.core.paging import wants_none
 from incident.core.services import ServiceMap
 from tests.incident.core.a_world import World
 
@@ -127,6 +128,11 @@ class Life:
                 self.began[number] = now
             self.last[number] = now
 
+    def softer(self, fingerprint: str) -> bool:
+        """Whether the root of its incident has asked for no page."""
+        number = self.where(self.world.alerts[fingerprint].incident)
+        return number is not None and wants_none(self.world.incidents[number].labels)
+
     def paged(self, fingerprints: Iterable[str]) -> set[str]:
         """Who has been, of the trouble that these alerts are part of, in what it is now or has been part of."""
         numbers = {self.where(self.world.alerts[key].incident) for key in fingerprints}
@@ -158,11 +164,45 @@ def compare(steps: list[Step], policy: Policy) -> None:
         both.live(step)
         for _, number, channel in alone.live(step):
             about = alone.loud(number)
+            if channel.endswith("chief") and all(alone.world.alerts[key].severity != "SEV1" for key in about):
+                continue  # for what is over by now
+            if step[0] == "wait" and any(both.softer(key) for key in about):
+                continue  # its cause is over, and it stays with what asks for no page: see docs/incidents.md
             assert channel in both.paged(about), (step, channel, both.pages)
 
 
 @pytest.mark.parametrize("policy", [APART, SHARED], ids=["apart", "shared"])
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(steps=st.lists(ALERTS, max_size=20))
 def test_whoever_is_paged_without_them_is_paged_with_them_too(steps: list[Step], policy: Policy) -> None:
+    compare(steps, policy)
+
+
+@pytest.mark.parametrize("policy", [APART, SHARED], ids=["apart", "shared"])
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(steps=st.lists(st.one_of(ALERTS, PEOPLE), max_size=20))
+def test_with_alerts_that_ask_for_no_page_alone_nobody_is_ever_paged(steps: list[Step], policy: Policy) -> None:
+    life = Life(policy, quiet=True)
+    for step in steps:
+        assert life.live(("whisper", *step[1:3]) if step[0] == "fire" else step) == []
+
+
+@pytest.mark.parametrize("policy", [APART, SHARED], ids=["apart", "shared"])
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(steps=st.lists(st.one_of(ALERTS, PEOPLE), max_size=20))
+def test_nobody_is_paged_twice_for_one_opening(steps: list[Step], policy: Policy) -> None:
+    """Of one incident, at least `page_again` lies between two pages to the same people, unless something new fires."""
+    life = Life(policy, quiet=True)
+    last: dict[tuple[int, str], datetime] = {}
+    for step in steps:
+        for at, number, channel in life.live(step):
+            soon = at - last.get((number, channel), at - timedelta(hours=9)) < timedelta(seconds=AGAIN)
+            assert not soon or any(event.kind in ("reopened", "gave_back") for event in life.world.events)
+            last[number, channel] = at
+
+
+@pytest.mark.parametrize("policy", [APART, SHARED], ids=["apart", "shared"])
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(steps=st.lists(st.one_of(ALERTS, PEOPLE.filter(lambda step: step[0] != "unmerge")), max_size=20))
+def test_it_is_so_whatever_people_close_open_again_and_merge(steps: list[Step], policy: Policy) -> None:
     compare(steps, policy)
