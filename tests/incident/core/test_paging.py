@@ -314,6 +314,7 @@ SEVERE = replace(PLAIN, route=lambda labels: ("phone",) if labels["severity"] ==
 STORM = replace(POLICY, storm=True)
 RESOLVING = replace(POLICY, auto_resolve=60)
 Do = tuple[str, str] | tuple[str, str, str]
+BACK: list[Do] = [("end", "web"), ("wait", "90"), ("quiet", "web")]
 MISSED: list[tuple[str, Policy, list[Do], list[str]]] = [  # what happens, and who is paged in all
     ("the root turns out to be down", POLICY, [("loud", "web"), ("quiet", "db"), ("loud", "db")], ["web", "db"]),
     ("a root that came second", POLICY, [("loud", "app"), ("quiet", "web"), ("loud", "web")], ["app", "web"]),
@@ -329,7 +330,7 @@ MISSED: list[tuple[str, Policy, list[Do], list[str]]] = [  # what happens, and w
     (
         "a new failure after a quiet reopening",
         RESOLVING,
-        [("loud", "web"), ("end", "web"), ("wait", "90"), ("quiet", "web"), ("loud", "web", "Other")],
+        [("loud", "web"), ("quiet", "web"), *BACK, ("loud", "web", "Other")],
         ["web", "web"],
     ),
     (
@@ -346,9 +347,9 @@ MISSED: list[tuple[str, Policy, list[Do], list[str]]] = [  # what happens, and w
     ),
     (
         "the severity was there",
-        replace(PLAIN, route=lambda labels: (labels["service"], labels["severity"])),
+        replace(PLAIN, route=lambda labels: (labels["service"] + labels["severity"],)),
         [("loud", "db"), ("quiet", "db", "SEV1"), ("bad", "stock")],
-        ["db", "SEV2", "SEV1"],
+        ["dbSEV2", "dbSEV1"],
     ),
     (
         "it comes back after hours",
