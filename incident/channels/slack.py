@@ -60,8 +60,8 @@ class Slack:
         events = await self._desk.timeline(number, after=ref.seq)
         text = blocks.thread(events)
         if text:
-            calls = known and (message.kind == PAGE or any(event.kind == "paging" for event in events))
-            seen = {"reply_broadcast": True} if calls else {}  # in the channel too, where an old root may be far up
+            calls = known and message.kind == PAGE  # in the channel too, where an old root may be far up
+            seen = {"reply_broadcast": True} if calls else {}
             await self._post(ref, number, f"thread-{events[-1].seq}", text=text, thread_ts=ref.ts, **seen)
         elif events:
             ref.seq = events[-1].seq

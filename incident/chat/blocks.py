@@ -37,7 +37,7 @@ def root(incident: Incident, base_url: str) -> list[Block]:
 
 
 def _facts(incident: Incident) -> list[tuple[str, str]]:
-    nobody = "nobody was paged" if incident.unpaged else "nobody yet"
+    nobody = "nobody was paged" if incident.ticket else "nobody yet"
     facts = [
         ("Status", incident.status),
         ("Services", ", ".join(incident.services)),

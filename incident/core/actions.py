@@ -178,7 +178,9 @@ def _sev(act: Act) -> None:
         return
     why = said(act.args, required=False)
     channels = list(act.policy.route({**aloud(act.incident.labels), "severity": now})) if now < was else []
-    act.say("severity", f"{was} → {now}" + (f": {why}" if why else ""), severity=now, was=was, channels=channels)
+    page = {"page": True} if act.incident.ticket and now < was else {}  # from now on it is none
+    words = f"{was} → {now}" + (f": {why}" if why else "")
+    act.say("severity", words, severity=now, was=was, channels=channels, **page)
 
 
 def _follow(act: Act) -> None:

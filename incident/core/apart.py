@@ -34,8 +34,7 @@ def stand_apart(
     belong to none until they no longer are.
     """
     policy = replace(policy, storm=False)  # what the rest needs is over: it is no reason to suspect it
-    left_alone = [replace(alert, incident=None) for alert in alerts if alert.muted is None]
-    placing = Placing(draft, policy, by_depth(left_alone, policy.services))
+    placing = Placing(draft, policy, [replace(alert, incident=None) for alert in alerts if alert.muted is None])
     belongs: dict[str, int | None] = {}
     _put_back(incident.number, placing, belongs)
     left = set(left_behind(draft.incidents[incident.number]))
@@ -66,9 +65,9 @@ def _put_back(number: int, placing: Placing, belongs: dict[str, int | None]) -> 
         put_back(draft.incidents[number], draft.incidents[other], draft)
         belongs.update(dict.fromkeys(draft.events[-2].data["alerts"], other))
         again = draft.incidents[other]
-        deeper = placing.related(again.service, again.drill, again.group, frozenset({number, other}))
+        deeper = placing.related(again.service, again.side, frozenset({number, other}))
         if deeper is not None and services.needs(again.service, deeper.service):
-            take_in(deeper, again, draft, placing.policy.route)
+            take_in(deeper, again, draft)
             belongs.update(dict.fromkeys(again.alerts, deeper.number))
         elif placing.draws(again):
             placing.take_in_dependents(again)
@@ -80,7 +79,8 @@ def _successor(incident: Incident, left: Sequence[StoredAlert], placing: Placing
     over, again = incident.root_over_at, incident.reopened_at
     only_for_them = over is not None and again is not None and over < again
     began = [root["service"] for root in reversed(incident.roots)]
-    alone = [alert for alert in left if not _has_a_cause(alert, incident, placing)]
+    alike = (alert for alert in left if alert.quiet == incident.ticket)  # others are there by hand
+    alone = [alert for alert in alike if not _has_a_cause(alert, incident, placing)]
     for service in began:
         found = next((alert for alert in alone if alert.service == service), None)
         if found is not None:
@@ -92,7 +92,7 @@ def _successor(incident: Incident, left: Sequence[StoredAlert], placing: Placing
 
 def _has_a_cause(alert: StoredAlert, incident: Incident, placing: Placing) -> bool:
     """Another incident that is open: what this alert says is part of that, or of what that turns out to be."""
-    return placing.related(alert.service, incident.drill, incident.group, frozenset({incident.number})) is not None
+    return placing.related(alert.service, incident.side, frozenset({incident.number})) is not None
 
 
 def _let_go(number: int, alerts: Sequence[StoredAlert], placing: Placing, belongs: dict[str, int | None]) -> None:

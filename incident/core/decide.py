@@ -10,9 +10,8 @@ from incident.core.closing import speaks_against
 from incident.core.folding import Draft
 from incident.core.merging import whither
 from incident.core.model import Incident
-from incident.core.paging import page_for
 from incident.core.placing import Placing, Policy, add_runbooks, by_depth
-from incident.core.severity import firing_sorts, propose, reconsider, told
+from incident.core.severity import reconsider, told
 
 __all__ = ["Policy", "add_runbooks", "decide", "decide_time", "record", "resolve_due", "watch_recovery"]
 
@@ -65,7 +64,6 @@ def record(placing: Placing, alerts: Iterable[StoredAlert]) -> dict[str, int]:
 
 def _record(draft: Draft, number: int, news: _Touched, policy: Policy) -> None:
     """One event for each kind of news, however many alerts there are, and what follows from them."""
-    before = draft.incidents[number]
     if news.fired:
         _fired(draft, number, news.fired, policy)
     for kind, alerts, words in (
@@ -75,20 +73,9 @@ def _record(draft: Draft, number: int, news: _Touched, policy: Policy) -> None:
         if alerts:
             draft.add(number, kind, f"{_listing(alerts)}: {words}", _data(alerts))
     if draft.incidents[number].open:
-        quietly = bool(news.fired) and all(alert.quiet for alert in news.fired)
-        reconsider(draft.incidents[number], draft, policy.services, policy.scale, policy.route, quietly=quietly)
-        page_for(before, news.fired, draft, policy, as_bad=_as_bad(draft.incidents[number], policy))
+        reconsider(draft.incidents[number], draft, policy.services, policy.scale, policy.route)
     if news.ended:
         watch_recovery(number, draft)
-
-
-def _as_bad(incident: Incident, policy: Policy) -> bool:
-    """Whether it had its severity if nothing fired but what asks for a page."""
-    if not incident.tickets:
-        return False
-    loud = firing_sorts(incident, frozenset(incident.tickets))
-    proposal = propose(incident.service, loud, policy.services, policy.scale)
-    return proposal is not None and proposal.severity <= incident.severity
 
 
 def watch_recovery(number: int, draft: Draft) -> None:
@@ -114,9 +101,7 @@ def _listing(alerts: list[StoredAlert]) -> str:
 
 
 def _data(alerts: list[StoredAlert]) -> dict[str, Any]:
-    tickets = [alert.fingerprint for alert in alerts if alert.quiet]
     return {
-        **({"tickets": tickets} if tickets else {}),
         "fingerprints": [alert.fingerprint for alert in alerts],
         "services": sorted({alert.service for alert in alerts}),
         **told(alerts),

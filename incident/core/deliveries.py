@@ -6,14 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from incident.core.model import Event, Incident
-from incident.core.paging import called, told_only_of_both
 
 PAGE, UPDATE, THREAD = "page", "update", "thread"
-_PAGING = frozenset({"opened", "severity", "service", "suspected", "paging"})  # they name channels
+_PAGING = frozenset({"opened", "severity", "service", "suspected"})  # they name channels; those not told yet are paged
 _TOLD = frozenset(
     {
         "acknowledged", "update", "status", "severity", "service", "assigned", "resolved", "reopened", "merged",
-        "overdue", "silence_ending", "paging",
+        "overdue", "silence_ending",
     }
 )  # fmt: skip
 
@@ -51,59 +50,31 @@ def messages(
     events: Iterable[Event], before: Mapping[int, Incident], after: Mapping[int, Incident], telling: Telling
 ) -> list[Message]:
     """What these events, committed together, are to tell; `before` and `after` are the incidents around them."""
-    hearing = {number: _Hearing(set(one.channels), set(one.told_only)) for number, one in before.items()}
+    told = {number: set(incident.channels) for number, incident in before.items()}
     found: list[Message] = []
     for event in events:
         incident = after[event.incident]
-        heard = hearing.setdefault(event.incident, _Hearing(set(), set()))
-        paged, told = heard.of(event, incident.channels)
-        found.extend(_message(event, incident, name, PAGE, telling.base_url) for name in paged)
-        found.extend(_message(event, incident, name, UPDATE, telling.base_url) for name in told)
+        known = told.setdefault(event.incident, set())
+        if event.kind in _PAGING:
+            again = bool(event.data.get("page"))
+            new = [name for name in event.data.get("channels", ()) if again or name not in known]
+            kind = UPDATE if incident.ticket else PAGE
+            found.extend(_message(event, incident, name, kind, telling.base_url) for name in new)
+        elif event.kind == "reopened" and event.data.get("page"):
+            found.extend(_message(event, incident, name, PAGE, telling.base_url) for name in incident.channels)
+            continue
+        else:
+            new = []
+        if event.kind == "took_in":  # these have been told of the other
+            known.update(event.data.get("channels", ()))
         told_all = event.kind in _TOLD and not event.data.get("again")
-        new = {*paged, *told}
-        kind, hearers = (UPDATE, heard.known - new) if told_all else (THREAD, (heard.known & telling.threads) - new)
+        kind, hearers = (UPDATE, known - {*new}) if told_all else (THREAD, (known & telling.threads) - {*new})
         if told_all or event.kind not in _UNSAID:
             found.extend(
                 _message(event, incident, name, kind, telling.base_url) for name in incident.channels if name in hearers
             )
-        heard.known |= new
-    return _once(found)
-
-
-@dataclass
-class _Hearing:
-    """`known`: who has been told of an incident; `told_only`: those of them who were not paged."""
-
-    known: set[str]
-    told_only: set[str]
-
-    def of(self, event: Event, channels: Iterable[str]) -> tuple[list[str], list[str]]:
-        """Who is paged by this event, and who is told for the first time without. It counts from then on."""
-        paged: list[str] = []
-        told: list[str] = []
-        if event.kind in _PAGING:
-            paged, told = called(event.data, self.known, self.told_only)
-        elif event.kind == "reopened":
-            were = self.known - self.told_only if event.data.get("page") else set()
-            paged = [name for name in channels if name in were]
-            self.told_only |= {*event.data.get("quietly", ())}
-        elif event.kind == "gave_back":
-            self.told_only |= {*event.data.get("quietly", ())}
-        elif event.kind == "took_in":  # they have been told of the other
-            self.told_only = set(told_only_of_both(self.known, self.told_only, event.data))
-            self.known |= {*event.data.get("channels", ())}
-        self.told_only = (self.told_only - {*paged}) | {*told}
-        return paged, told
-
-
-def _once(found: list[Message]) -> list[Message]:
-    """Without the first word to those who are paged in the same breath."""
-    paged = {(one.number, one.channel) for one in found if one.kind == PAGE}
-    return [
-        one
-        for one in found
-        if one.kind == PAGE or one.event["kind"] != "opened" or (one.number, one.channel) not in paged
-    ]
+        known.update(new)
+    return found
 
 
 def _message(event: Event, incident: Incident, channel: str, kind: str, base_url: str) -> Message:
@@ -113,29 +84,14 @@ def _message(event: Event, incident: Incident, channel: str, kind: str, base_url
         kind=kind,
         number=incident.number,
         at=event.at,
-        text=_text(incident, event, kind),
+        text=page_text(incident) if kind == PAGE or event.kind == "opened" else update_text(incident, event),
         incident=incident.to_json(base_url),
         event=event.to_json(),
     )
 
 
-def _text(incident: Incident, event: Event, kind: str) -> str:
-    if kind == PAGE:
-        return page_text(incident)
-    return told_text(incident) if event.kind == "opened" else update_text(incident, event)
-
-
 def page_text(incident: Incident) -> str:
-    """What it is about, how to acknowledge, and the runbook."""
-    return _sentences([*_about(incident), f"Acknowledge: shopwatch ack {incident.number}"])
-
-
-def told_text(incident: Incident) -> str:
-    """What it is about, where it asks nobody to acknowledge."""
-    return _sentences([*_about(incident), "Nobody is paged for it"])
-
-
-def _about(incident: Incident) -> list[str]:
+    """What it is about, the runbook, and how to acknowledge, where somebody is to."""
     parts = [f"{incident.severity} #{incident.number} {incident.title} ({incident.service})"]
     if incident.reason:
         parts.append(incident.reason)
@@ -143,10 +99,7 @@ def _about(incident: Incident) -> list[str]:
         parts.append(f"Seen before, {incident.similar['said']}")
     if incident.runbooks:
         parts.append(f"Runbook: {incident.runbooks[0]}")
-    return parts
-
-
-def _sentences(parts: Iterable[str]) -> str:
+    parts.append("Nobody is paged for it" if incident.ticket else f"Acknowledge: shopwatch ack {incident.number}")
     return ". ".join(part.rstrip(".") for part in parts) + "."
 
 

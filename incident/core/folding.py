@@ -8,7 +8,6 @@ from typing import Any
 
 from incident.core import cadence, recorded, sorts
 from incident.core.model import ENDED, FIRING, STALE, Event, Incident, instant
-from incident.core.paging import called, told_only_after, told_only_of_both
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -46,7 +45,6 @@ def apply(incident: Incident | None, event: Event) -> Incident:
 
 def _opened(event: Event) -> Incident:
     data = event.data
-    paged, told = called(data, (), ())
     return Incident(
         number=event.incident,
         seq=1,
@@ -61,9 +59,9 @@ def _opened(event: Event) -> Incident:
         drill=data.get("drill"),
         labels=dict(data.get("labels", {})),
         channels=tuple(data.get("channels", ())),
-        told_only=tuple(told),
+        ticket=bool(data.get("ticket")),
         next_update_due=instant(data.get("next_update_due")),
-        paged_at=event.at if paged else None,
+        paged_at=event.at if data.get("channels") and not data.get("ticket") else None,
         reason=data.get("reason"),
         group=data.get("group"),
         signature=dict(data.get("signature", {})),
@@ -77,7 +75,6 @@ def _alerts(state: str) -> Any:
         return {
             "alerts": {**incident.alerts, **dict.fromkeys(fingerprints, state)},
             "services": _union(incident.services, event.data.get("services", ())),
-            "tickets": _union(incident.tickets, event.data.get("tickets", ())),
             "sorts": known,
             "sort_of": which,
             "held": () if state != ENDED else incident.held,
@@ -90,39 +87,25 @@ def _calm(incident: Incident, at: datetime) -> dict[str, Any]:
     """What follows from the alerts' states: since when all are over, those of the root, and who goes on without it."""
     quiet = bool(incident.alerts) and incident.recovered
     apart = incident.elsewhere
-    asking = _asking(incident)
-    loud_over = bool(asking) and all(incident.alerts[key] == ENDED for key in asking)
-    goes_on = any(incident.alerts[key] == FIRING for key in apart & asking)
-    own = [key for key in incident.alerts if key not in apart]
-    all_over = bool(own) and all(incident.alerts[key] == ENDED for key in own)
-    # what asks for no page, and goes on, is no reason to page nobody for others
-    over = all_over or (
-        any(key in asking for key in own) and all(incident.alerts[key] == ENDED for key in own if key in asking)
-    )
-    left = over and (goes_on or (all_over and any(incident.alerts[key] == FIRING for key in apart)))
+    own = [state for key, state in incident.alerts.items() if key not in apart]
+    over = bool(own) and all(state == ENDED for state in own)
+    left = over and any(incident.alerts[key] == FIRING for key in apart)
     return {
         "quiet_since": (incident.quiet_since or at) if quiet else None,
         "root_over_at": (incident.root_over_at or at) if over else None,
         "left_at": (incident.left_at or at) if left else None,
-        "loud_over_at": (incident.loud_over_at or at) if loud_over else None,
     }
-
-
-def _asking(incident: Incident) -> frozenset[str]:
-    """Those of its alerts that ask for a page, where others do not."""
-    return frozenset(incident.alerts).difference(incident.tickets) if incident.tickets else frozenset()
 
 
 def _service(incident: Incident, event: Event) -> dict[str, Any]:
     data = event.data
     before = {"service": incident.service, "title": incident.title, "labels": dict(incident.labels)}
-    quietly = bool(data.get("quietly"))  # whoever asks for a page later sees that it lay there before
     return {
         "service": data["service"],
         "services": _union([data["service"]], incident.services),
         "title": data.get("title", incident.title),
         "labels": dict(data.get("labels", incident.labels)),
-        "roots": (*(root for root in incident.roots if quietly or root["service"] != data["service"]), before),
+        "roots": (*(root for root in incident.roots if root["service"] != data["service"]), before),
         "suspects": tuple(
             name for name in incident.suspects if name != data["service"] and name not in data.get("explains", ())
         ),
@@ -135,18 +118,9 @@ def _suspected(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _told_now(incident: Incident, event: Event) -> dict[str, Any]:
-    paged, told = called(event.data, incident.channels, incident.told_only)
-    return {
-        "channels": _union(incident.channels, event.data.get("channels", ())),
-        "told_only": told_only_after(incident.told_only, paged, told),
-        "paged_at": event.at if paged or event.data.get("page") else incident.paged_at,
-    }
-
-
-def _paging(incident: Incident, event: Event) -> dict[str, Any]:
-    data = event.data
-    about = {"title": data.get("title", incident.title), "labels": dict(data.get("labels", incident.labels))}
-    return {**about, **_told_now(incident, event)}
+    channels = _union(incident.channels, event.data.get("channels", ()))
+    new = len(channels) > len(incident.channels) and not incident.ticket
+    return {"channels": channels, "paged_at": event.at if event.data.get("page") or new else incident.paged_at}
 
 
 def _severity(incident: Incident, event: Event) -> dict[str, Any]:
@@ -158,6 +132,7 @@ def _severity(incident: Incident, event: Event) -> dict[str, Any]:
         "proposed": None,
         "overruled": incident.severity if by_hand and severity > incident.severity else None,
         **_told_now(incident, event),
+        "ticket": incident.ticket and not event.data.get("page"),
         "labels": {**incident.labels, "severity": severity},
     }
 
@@ -208,11 +183,8 @@ def _took_in(incident: Incident, event: Event) -> dict[str, Any]:
     brought: dict[str, Any] = {"alerts": list(data["alerts"]), "services": new}
     if data.get("said_publicly") is not None:
         brought["said_publicly"] = data["said_publicly"]
-    told_only = told_only_of_both(incident.channels, incident.told_only, data)
-    if gone := [name for name in incident.told_only if name not in told_only]:
-        brought["told_only"] = gone
     by_hand = event.actor != "shopwatch"  # then it is the same trouble, whatever service it shows in
-    if by_hand:
+    if by_hand and incident.ticket == bool(data.get("ticket")):  # a ticket says nothing of later outages
         brought["by_hand"] = True
     root = incident.service if by_hand else None
     known, which = sorts.learned(incident.sorts, incident.sort_of, list(data["alerts"]), data, root)
@@ -222,9 +194,6 @@ def _took_in(incident: Incident, event: Event) -> dict[str, Any]:
         "alerts": {**data["alerts"], **incident.alerts},
         "services": _union(incident.services, data["services"]),
         "channels": _union(incident.channels, data.get("channels", ())),
-        "told_only": told_only,
-        "tickets": _union(incident.tickets, data.get("tickets", ())),
-        "paged_at": incident.paged_at or instant(data.get("paged_at")),
         "taken_in": {**incident.taken_in, str(data["incident"]): brought},
     }
 
@@ -234,7 +203,6 @@ def _gave_back(incident: Incident, event: Event) -> dict[str, Any]:
     services = incident.taken_in.get(number, {}).get("services", ())
     return {
         **_without(incident, event.data["alerts"]),
-        "told_only": _union(incident.told_only, event.data.get("quietly", ())),
         "services": tuple(name for name in incident.services if name == incident.service or name not in services),
         "taken_in": {key: brought for key, brought in incident.taken_in.items() if key != number},
     }
@@ -293,7 +261,6 @@ def _resolved(incident: Incident, event: Event) -> dict[str, Any]:
 
 
 def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
-    paged = (name for name in incident.channels if name not in incident.told_only)
     return {
         "status": "investigating",
         "resolved_at": None,
@@ -304,8 +271,6 @@ def _reopened(incident: Incident, event: Event) -> dict[str, Any]:
         "next_update_due": instant(event.data.get("next_update_due")),
         "reopened_at": event.at,
         "paged_at": event.at if event.data.get("page") else incident.paged_at,
-        "told_only": _union(incident.told_only, event.data.get("quietly", ())),
-        "paged_before": _union(paged, incident.paged_before) if event.data.get("quietly") else incident.paged_before,
         "overruled": None,
     }
 
@@ -317,7 +282,6 @@ _CHANGES: Mapping[str, Any] = {
     "service": _service,
     "suspected": _suspected,
     "severity": _severity,
-    "paging": _paging,
     "status": _status,
     "acknowledged": _acknowledged,
     "update": _update,

@@ -6,13 +6,11 @@ from incident.core import cadence
 from incident.core.closing import told_by_others
 from incident.core.folding import Draft
 from incident.core.model import ENDED, Incident
-from incident.core.paging import Route, page_for_both, seen_by_routes, wants_none
 from incident.core.sorts import told_again
 
 
-def take_in(into: Incident, other: Incident, draft: Draft, route: Route, actor: str = "shopwatch", **said: Any) -> None:
+def take_in(into: Incident, other: Incident, draft: Draft, actor: str = "shopwatch", **said: Any) -> None:
     """`other` ends, and what it knew goes over to `into`, which is as bad as the worse of the two from now on."""
-    before = into
     data = {
         "incident": other.number,
         "alerts": dict(other.alerts),
@@ -20,34 +18,28 @@ def take_in(into: Incident, other: Incident, draft: Draft, route: Route, actor: 
         "channels": list(other.channels),  # told of `other`, they hear how it goes on
         "said_publicly": next(iter(told_by_others(other).values()), other.said_publicly),
         **told_again(other.alerts, other.sorts, other.sort_of),
+        **({"ticket": True} if other.ticket else {}),
         **said,
     }
-    if other.tickets:
-        data["tickets"] = list(other.tickets)
-    if other.told_only:
-        data["quietly"] = list(other.told_only)
-    if into.paged_at is None and other.paged_at is not None:
-        data["paged_at"] = other.paged_at.isoformat()
     words = f"Goes on in #{into.number}, {into.service}"
     draft.add(other.number, "merged", words, {"into": into.number, **said}, actor)
     into = draft.add(into.number, "took_in", f"Took in #{other.number}, {other.title}", data, actor)
     if other.severity < into.severity:
-        worse: dict[str, Any] = {"severity": other.severity, "was": into.severity}
-        worse["channels"] = list(route({**seen_by_routes(into), "severity": other.severity}))
-        if other.unpaged or before.unpaged:  # if that was paged for, and this was not, this is below
-            worse["quietly"] = worse["channels"]
+        worse = {"severity": other.severity, "was": into.severity}
         draft.add(into.number, "severity", f"{into.severity} → {other.severity}: #{other.number} had it", worse)
-    page_for_both(into.number, before, other, draft, route)
+
+
+def whither(number: int, draft: Draft) -> int:
+    """The incident that goes on for this one, which others may have taken in."""
+    into = draft.incidents[number].merged_into
+    return number if into is None else whither(into, draft)
 
 
 def put_back(into: Incident, other: Incident, draft: Draft, actor: str = "shopwatch", **said: Any) -> None:
     """`other` stands on its own again, with those of its alerts that `into` still has; `into` no longer has them."""
-    came = into.taken_in.get(str(other.number), {})
-    brought = came.get("alerts", ())
+    brought = into.taken_in.get(str(other.number), {}).get("alerts", ())
     alerts = {fingerprint: into.alerts[fingerprint] for fingerprint in brought if fingerprint in into.alerts}
     gave = {"incident": other.number, "alerts": list(alerts), **said}
-    if came.get("told_only") and wants_none(into.labels):  # they were paged for the other alone
-        gave["quietly"] = came["told_only"]
     draft.add(into.number, "gave_back", f"#{other.number}, {other.title}, stands on its own again", gave, actor)
     over = bool(alerts) and all(state == ENDED for state in alerts.values())
     data = {
@@ -58,9 +50,3 @@ def put_back(into: Incident, other: Incident, draft: Draft, actor: str = "shopwa
         **said,
     }
     draft.add(other.number, "unmerged", f"Stands on its own again, apart from #{into.number}", data, actor)
-
-
-def whither(number: int, draft: Draft) -> int:
-    """The incident that goes on for this one, which others may have taken in."""
-    into = draft.incidents[number].merged_into
-    return number if into is None else whither(into, draft)

@@ -4,18 +4,16 @@ Kinds of event, and what their `data` holds (always JSON):
 
 | kind            | data                                                                                          |
 | --------------- | --------------------------------------------------------------------------------------------- |
-| opened          | title, service, severity, reason, drill, group, since (first sign), labels, channels, quietly    |
-|                 | (of these are told, and not paged), next_update_due                                             |
-| alert           | fingerprints, tickets (those of them that ask for no page), services, sorts, sort_of            |
-|                 | (core.sorts), alerts (the first few, for reading): they fire                                    |
+| opened          | title, service, severity, reason, drill, group, since (first sign), labels, channels, ticket     |
+|                 | (nobody is paged), next_update_due                                                              |
+| alert           | fingerprints, services, sorts, sort_of (core.sorts), alerts (the first few, for reading): they  |
+|                 | fire                                                                                            |
 | alert_ended     | fingerprints: their source says that they are over                                              |
 | alert_stale     | fingerprints: their source went silent, which is no recovery                                    |
-| service         | service, was, title, labels, channels (told from now on), quietly, page (they are paged         |
-|                 | although they were before), explains (suspects that need it): the trouble lies deeper           |
-| suspected       | services, shared, channels (told from now on), quietly: these are in trouble too, and need the  |
-|                 | same                                                                                            |
-| severity        | severity, was, reason, channels (told from now on), quietly                                     |
-| paging          | channels, page (again), title, labels: these are paged, for what it is about from now on        |
+| service         | service, was, title, labels, channels (told from now on), page (they are paged although they    |
+|                 | were told before), explains (suspects that need it): the trouble lies deeper                    |
+| suspected       | services, shared, channels (told from now on): these are in trouble too, and need the same      |
+| severity        | severity, was, reason, channels (told from now on), page (people are paged for a ticket)        |
 | status          | status, was                                                                                     |
 | acknowledged    | again: somebody had before                                                                      |
 | note            |                                                                                                 |
@@ -24,10 +22,9 @@ Kinds of event, and what their `data` holds (always JSON):
 | runbook         | runbooks                                                                                        |
 | paged           | channel, key: the page was delivered                                                            |
 | delivery_failed | channel, key, error: given up                                                                   |
-| took_in         | incident, alerts (fingerprint: state), tickets, services, channels, quietly, paged_at,          |
-|                 | said_publicly: another came over                                                                |
-| gave_back       | incident, alerts, quietly (who was paged only for that): one that had come over stands on its   |
-|                 | own again                                                                                       |
+| took_in         | incident, alerts (fingerprint: state), services, channels, said_publicly, ticket (it was one):  |
+|                 | another came over                                                                               |
+| gave_back       | incident, alerts: one that had come over stands on its own again                                |
 | merged          | into: this incident goes on in another                                                          |
 | unmerged        | from, alerts (fingerprint: state), status, next_update_due: it stands on its own again          |
 | linked          | incident, how                                                                                   |
@@ -46,7 +43,7 @@ Kinds of event, and what their `data` holds (always JSON):
 | held_open       | obstacles: why it does not resolve by itself although all its alerts are over                     |
 | silenced        | silence, ends_at: its alerts are held back from now on (silence_ended, silence_ending alike)     |
 | resolved        |                                                                                                 |
-| reopened        | next_update_due, page: those who were paged are paged again; quietly: nobody is, so far         |
+| reopened        | next_update_due, page: those who were told are paged again                                      |
 
 `data.via` is the mouth through which a person spoke.
 """
@@ -113,10 +110,7 @@ class Incident:
     runbooks: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)  # of the root's first alert: what routes see
     channels: tuple[str, ...] = ()  # who has been told, and hears what follows
-    told_only: tuple[str, ...] = ()  # those of them who have not been paged: see `core.paging`
-    paged_before: tuple[str, ...] = ()  # who had been when it was opened again without a page
-    tickets: tuple[str, ...] = ()  # fingerprints of the alerts that ask for no page
-    loud_over_at: datetime | None = None  # since when all others have been over
+    ticket: bool = False  # nobody is paged for it: see `core.paging`
     next_update_due: datetime | None = None
     merged_into: int | None = None
     taken_in: Mapping[str, Any] = field(default_factory=dict)  # by number: the alerts and services that they brought
@@ -147,9 +141,9 @@ class Incident:
         return self.status != "resolved"
 
     @property
-    def unpaged(self) -> bool:
-        """People have been told of it, and none of them was paged."""
-        return bool(self.told_only) and set(self.told_only).issuperset(self.channels)
+    def side(self) -> tuple[str | None, Mapping[str, Any] | None, bool]:
+        """What breaks by itself on different ones is never one incident: the drill, the group, the ticket."""
+        return self.drill, self.group, self.ticket
 
     @property
     def acknowledged_by(self) -> str | None:
@@ -181,7 +175,7 @@ class Incident:
             "opened_at": self.opened_at.isoformat(),
             "acknowledged_at": _iso(self.acknowledged_at),
             "acknowledged_by": self.acknowledged_by,
-            "unpaged": self.unpaged,
+            "unpaged": self.ticket,
             "mitigated_at": _iso(self.mitigated_at),
             "resolved_at": _iso(self.resolved_at),
             "roles": dict(self.roles),
@@ -221,21 +215,9 @@ class Incident:
 
 _INSTANTS = (
     "opened_at", "changed_at", "since", "acknowledged_at", "mitigated_at", "quiet_since", "resolved_at",
-    "next_update_due", "root_over_at", "left_at", "reopened_at", "paged_at", "loud_over_at",
+    "next_update_due", "root_over_at", "left_at", "reopened_at", "paged_at",
 )  # fmt: skip
-_TUPLES = (
-    "services",
-    "runbooks",
-    "channels",
-    "told_only",
-    "acknowledgers",
-    "causes",
-    "roots",
-    "held",
-    "suspects",
-    "tickets",
-    "paged_before",
-)
+_TUPLES = ("services", "runbooks", "channels", "acknowledgers", "causes", "roots", "held", "suspects")
 
 
 def _iso(instant: datetime | None) -> str | None:

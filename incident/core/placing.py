@@ -17,6 +17,7 @@ from incident.core.suspecting import Suspicion
 from probes.duration import format_duration
 
 Group = Mapping[str, Any]  # labels, and whether it goes across services
+Side = tuple[str | None, Group | None, bool]  # the drill, the group, whether nobody is paged: see `Incident.side`
 
 
 def _no_runbooks(labels: Mapping[str, str]) -> Sequence[str]:
@@ -65,7 +66,8 @@ class Placing:
     batch: Sequence[StoredAlert]
     belongs: dict[str, int] = field(default_factory=dict)
     rooted: set[tuple[int, str]] = field(default_factory=set)  # incidents that have looked for what needs their service
-    found: dict[tuple[str, str | None], int] = field(default_factory=dict)  # by service and drill, in this round
+    found: dict[tuple[str, str | None, bool], int] = field(default_factory=dict)
+    """By service, drill and whether nobody is paged, in this round."""
     back: set[int] = field(default_factory=set)  # incidents whose own service fires, by this round's alerts
     _of_service: dict[str, list[StoredAlert]] = field(default_factory=dict)
 
@@ -86,6 +88,8 @@ class Placing:
             if known == model.FIRING and (own.open or not _began_after(alert, own)):
                 return None  # a repeat; or people closed the incident although it fires
             if own.open:
+                if alert.quiet != own.ticket:  # a person has brought it there
+                    return own.number
                 if self.policy.services.needs(own.service, alert.service):  # it lay there before, and does again
                     self.reroot(own, alert)
                     own = self.draft.incidents[own.number]
@@ -104,14 +108,13 @@ class Placing:
 
     def settle_in(self, alert: StoredAlert, before: Incident | None = None) -> int:
         """Where an alert goes that has no open incident. `before`: the one that it had."""
-        drill = self._drill(alert.service)
-        group = self._group(alert)
-        known = self.found.get((alert.service, drill)) if group is None else None
+        side = drill, group, ticket = self._drill(alert.service), self._group(alert), alert.quiet
+        known = self.found.get((alert.service, drill, ticket)) if group is None else None
         if known is not None and self.draft.incidents[known].open:
             return known
-        found = self.related(alert.service, drill, group) or self._suspect(alert, drill, group)
+        found = self.related(alert.service, side) or self._suspect(alert, side)
         if found is None:
-            if before is not None and self._rejoins(before, drill, group):
+            if before is not None and self._rejoins(before, side):
                 found = self._reopen(before, alert)
             else:
                 found = self._open(alert, drill, group)
@@ -119,7 +122,7 @@ class Placing:
             self.reroot(found, alert)
         self._joins(found.number, alert)
         if group is None:
-            self.found[alert.service, drill] = found.number
+            self.found[alert.service, drill, ticket] = found.number
         return found.number
 
     def _joins(self, number: int, alert: StoredAlert) -> None:
@@ -133,14 +136,12 @@ class Placing:
     def _drill(self, service: str) -> str | None:
         return next((window.name for window in self.policy.drills if window.covers(service, self.draft.now)), None)
 
-    def related(
-        self, service: str, drill: str | None, group: Group | None, apart_from: frozenset[int] = frozenset()
-    ) -> Incident | None:
+    def related(self, service: str, side: Side, apart_from: frozenset[int] = frozenset()) -> Incident | None:
         """The open incident of this service, else of one that it needs, else one that it is part of, else of one that
         needs it; the oldest each."""
         services = self.policy.services
-        candidates = self._candidates(drill, group, apart_from)
-        if group is not None and group["across"]:
+        candidates = self._candidates(side, apart_from)
+        if side[1] is not None and side[1]["across"]:
             return candidates[0] if candidates else None
         for fits in (
             lambda one: one.service == service,
@@ -153,19 +154,17 @@ class Placing:
                     return incident
         return None
 
-    def _candidates(
-        self, drill: str | None, group: Group | None, apart_from: frozenset[int] = frozenset()
-    ) -> list[Incident]:
+    def _candidates(self, side: Side, apart_from: frozenset[int] = frozenset()) -> list[Incident]:
         return [
             one
             for number, one in sorted(self.draft.incidents.items())
-            if one.open and one.drill == drill and one.group == group and number not in apart_from
+            if one.open and one.side == side and number not in apart_from
         ]
 
-    def _suspect(self, alert: StoredAlert, drill: str | None, group: Group | None) -> Incident | None:
+    def _suspect(self, alert: StoredAlert, side: Side) -> Incident | None:
         if not self.policy.storm:
             return None
-        goes_on = (one for one in self._candidates(drill, group) if self._fires(one) and self.draws(one))
+        goes_on = (one for one in self._candidates(side) if self._fires(one) and self.draws(one))
         return self.suspicion.find(alert, goes_on)
 
     def _fires(self, incident: Incident) -> bool:
@@ -182,7 +181,7 @@ class Placing:
         labels["severity"] = severity
         title = _title(alert, drill)
         said = f"{title}. {with_reason(severity, reason)}" if reason else title
-        data = {
+        data: dict[str, Any] = {
             "title": title,
             "service": alert.service,
             "severity": severity,
@@ -194,7 +193,7 @@ class Placing:
             "signature": signature(alert),
         }
         if alert.quiet:
-            data["quietly"] = data["channels"]
+            data["ticket"] = True
         if group is not None:
             data["group"] = dict(group)
         return self.add_runbooks(self.draft.open(said, data), labels)
@@ -204,7 +203,7 @@ class Placing:
         together = [
             other.sort
             for other in self._of_service.get(alert.service, ())
-            if group is None or self._group(other) == group
+            if other.quiet == alert.quiet and (group is None or self._group(other) == group)
         ]
         found = propose(alert.service, [alert.sort, *together], self.policy.services, self.policy.scale)
         return (alert.severity, None) if found is None else (found.severity, found.reason)
@@ -222,18 +221,15 @@ class Placing:
         back = not words and any(root["service"] == alert.service for root in incident.roots)
         labels = {**labels_of(alert, incident.drill), "severity": incident.severity}
         by_hand = "alertname" not in incident.labels  # then the title is a person's
-        softer = alert.quiet and not incident.unpaged  # than what people were paged for, and the title says
         data = {
             "service": alert.service,
             "was": was,
-            "title": incident.title if by_hand or softer else _title(alert, incident.drill),
+            "title": incident.title if by_hand else _title(alert, incident.drill),
             "labels": labels,
             "channels": list(self.policy.route(labels)),
-            "page": back and not alert.quiet and self._may_page_again(incident),
+            "page": back and self._may_page_again(incident),
             "explains": [name for name in incident.suspects if self.policy.services.needs(name, alert.service)],
         }
-        if alert.quiet:
-            data["quietly"] = data["channels"]
         words = words or f"{was} needs {alert.service}, which is in trouble: it lies there"
         self.add_runbooks(self.draft.add(incident.number, "service", words, data), labels)
 
@@ -246,14 +242,13 @@ class Placing:
 
     def take_in_dependents(self, root: Incident) -> None:
         for number, other in sorted(self.draft.incidents.items()):
-            alike = number != root.number and other.open and other.drill == root.drill and other.group == root.group
+            alike = number != root.number and other.open and other.side == root.side
             if alike and self.policy.services.needs(other.service, root.service):
-                take_in(self.draft.incidents[root.number], other, self.draft, self.policy.route)
+                take_in(self.draft.incidents[root.number], other, self.draft)
                 self.belongs.update(dict.fromkeys(other.alerts, root.number))
 
-    def _rejoins(self, before: Incident, drill: str | None, group: Group | None) -> bool:
-        alike = before.drill == drill and before.group == group and not before.open
-        if not alike or self.policy.rejoin is None or before.resolved_at is None:
+    def _rejoins(self, before: Incident, side: Side) -> bool:
+        if before.side != side or before.open or self.policy.rejoin is None or before.resolved_at is None:
             return False
         return self.draft.now - before.resolved_at <= timedelta(seconds=self.policy.rejoin)
 
@@ -263,13 +258,10 @@ class Placing:
 
     def _reopen(self, before: Incident, alert: StoredAlert) -> Incident:
         now, resolved = self.draft.now, before.resolved_at or self.draft.now
-        quiet = alert.quiet or before.unpaged  # who is to be paged for it then is decided with the news of it
-        page = not quiet and self._may_page_again(before)
+        page = not before.ticket and self._may_page_again(before)
         after = format_duration(max(0, round((now - resolved).total_seconds())))
         words = f"{alert.name} ({alert.service}) fires again {after} after it was resolved: it goes on here"
-        data: dict[str, Any] = {"next_update_due": cadence.first(now).isoformat(), "page": page}
-        if quiet:
-            data["quietly"] = list(before.channels)
+        data = {"next_update_due": cadence.first(now).isoformat(), "page": page}
         return self.draft.add(before.number, "reopened", words, data)
 
 
@@ -306,5 +298,5 @@ def due(since: datetime | None, seconds: float) -> datetime | None:
 
 
 def by_depth(alerts: Iterable[StoredAlert], services: ServiceMap) -> list[StoredAlert]:
-    """Deeper services first, so that what arrives together is one incident at once; of each, what asks for a page."""
-    return sorted(alerts, key=lambda alert: (services.depth(alert.service), alert.quiet))
+    """Deeper services first, so that what arrives together is one incident at once."""
+    return sorted(alerts, key=lambda alert: services.depth(alert.service))

@@ -29,9 +29,11 @@ def merge(act: Act) -> None:
     mine = act.incident
     if not into.open:
         raise Refused(f"#{into.number} is resolved: reopen it first, or link the two")
+    if into.ticket and not mine.ticket:
+        raise Refused(f"nobody is paged for #{into.number}: merge it into #{mine.number}, or raise its severity")
     if mine.drill != into.drill:
         raise Refused("one of the two is a drill: they are kept apart")
-    take_in(into, mine, act.draft, act.policy.route, actor=act.actor.name, via=act.actor.via)
+    take_in(into, mine, act.draft, actor=act.actor.name, via=act.actor.via)
 
 
 def unmerge(act: Act) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from incident.core.alerts import StoredAlert
 from incident.core.folding import Draft
 from incident.core.model import FIRING, Incident
-from incident.core.paging import Route, seen_by_routes
 from incident.core.services import ServiceMap
 from incident.core.sorts import Sort
 
@@ -46,10 +45,10 @@ def told(alerts: Iterable[StoredAlert]) -> dict[str, Any]:
     return {"sorts": [list(sort) for sort in places], "sort_of": which}
 
 
-def firing_sorts(incident: Incident, but: Collection[str] = ()) -> list[Sort]:
-    """Of what fires, without these alerts."""
-    firing = [key for key, state in incident.alerts.items() if state == FIRING and key not in but]
-    places = {incident.sort_of[key] for key in firing if key in incident.sort_of}
+def firing_sorts(incident: Incident) -> list[Sort]:
+    places = {
+        incident.sort_of[key] for key, state in incident.alerts.items() if state == FIRING and key in incident.sort_of
+    }
     return [incident.sorts[place] for place in sorted(places)]
 
 
@@ -90,13 +89,10 @@ def with_reason(severity: str, reason: str | None) -> str:
     return f"{severity}: {reason}" if reason else severity
 
 
-def reconsider(
-    incident: Incident, draft: Draft, services: ServiceMap, scale: Scale, route: Route, *, quietly: bool = False
-) -> None:
+def reconsider(incident: Incident, draft: Draft, services: ServiceMap, scale: Scale, channels: Any) -> None:
     """Raises the severity when the alerts say so, unless people have found that much too high; else may propose less.
 
-    `quietly`: what has just come asks for no page, so that whom the routes name for the new one is told only. The same
-    holds as long as nobody has been paged at all.
+    `channels` gives those that the routes name for labels.
     """
     proposal = propose(incident.service, firing_sorts(incident), services, scale)
     if proposal is None:
@@ -104,9 +100,7 @@ def reconsider(
     now, was = proposal.severity, incident.severity
     if now < was and (incident.overruled is None or now < incident.overruled):
         data: dict[str, Any] = {"severity": now, "was": was, "reason": proposal.reason}
-        data["channels"] = list(route({**seen_by_routes(incident), "severity": now}))
-        if quietly or incident.unpaged:
-            data["quietly"] = data["channels"]
+        data["channels"] = list(channels({**incident.labels, "severity": now}))
         why = proposal.reason or "the worst of its alerts"
         draft.add(incident.number, "severity", f"{was} → {now}: {why}", data)
     elif now > was and now != incident.proposed and incident.reason is not None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from incident.core.alerts import StoredAlert, labels_of
 from incident.core.folding import Draft
@@ -53,11 +52,9 @@ class Suspicion:
             if not unexplained:  # the cause was heard of in the same round
                 continue
             shared = _once(joined[name][1] for name in unexplained)
-            data = {"services": unexplained, "shared": shared}
-            joining = [joined[name][0] for name in unexplained]
-            if incident.unpaged:  # whoever is paged for it is with the news of what asks for that
-                joining = [alert for alert in joining if alert.quiet]
-            data |= self._hearers(joining, incident.drill)
+            labels = (labels_of(joined[name][0], incident.drill) for name in unexplained)
+            channels = _once(channel for one in labels for channel in self.route(one))
+            data = {"services": unexplained, "shared": shared, "channels": channels}
             apart = incident.number != number
             them = (
                 f"It needs {', '.join(shared)}, as {like.service} does"
@@ -66,14 +63,6 @@ class Suspicion:
             )
             words = f"In trouble too: {', '.join(unexplained)}. {them}: it may lie there"
             self.draft.add(incident.number, "suspected", words, data)
-
-    def _hearers(self, alerts: Iterable[StoredAlert], drill: str | None) -> dict[str, Any]:
-        named: dict[bool, list[str]] = {False: [], True: []}
-        for alert in alerts:
-            named[alert.quiet] += self.route(labels_of(alert, drill))
-        quietly = [channel for channel in _once(named[True]) if channel not in named[False]]
-        channels = _once([*named[False], *quietly])
-        return {"channels": channels, "quietly": quietly} if quietly else {"channels": channels}
 
 
 def _once(names: Iterable[str]) -> list[str]:

@@ -35,8 +35,8 @@ def test_an_acknowledged_one_says_by_whom_and_keeps_resolve() -> None:
 
 
 def test_one_for_which_nobody_was_paged_says_so() -> None:
-    assert "nobody was paged" in str(blocks.root(incident(channels=("ops",), told_only=("ops",)), ""))
-    assert "nobody yet" in str(blocks.root(incident(channels=("ops", "phone"), told_only=("ops",)), ""))
+    assert "nobody was paged" in str(blocks.root(incident(channels=("ops",), ticket=True), ""))
+    assert "nobody yet" in str(blocks.root(incident(channels=("ops",)), ""))
 
 
 def test_a_resolved_one_has_no_buttons() -> None:

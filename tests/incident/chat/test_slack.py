@@ -110,16 +110,16 @@ async def test_an_incident_is_one_root_message_kept_up_to_date_with_its_timeline
     assert "Resolved by lead" in await room.thread()
 
 
-async def test_who_is_paged_for_what_they_were_only_told_sees_it_in_the_channel(room: Room) -> None:
+async def test_who_is_paged_for_what_is_there_already_sees_it_in_the_channel(room: Room) -> None:
     await room.desk.intake([firing("payment", room.clock(), "Slowly", "SEV3", page="no")], "prometheus")
     await room.desk.cycle(room.clock())
     await room.until(lambda shown: len(shown) >= 2)
     assert not any(message.get("subtype") for message in await room.messages())
     room.clock.forward(hours=5)
-    await fire(room)
-    await room.until(lambda shown: any("asks for a page" in message["text"] for message in shown))
+    await room.desk.perform("sev", 1, Actor("lead", Role.RESPONDER), {"severity": "SEV1"})
+    await room.until(lambda shown: any("SEV3 → SEV1" in message["text"] for message in shown))
     [shown] = [message for message in await room.messages() if message.get("subtype") == "thread_broadcast"]
-    assert "JourneyDown (payment) asks for a page" in shown["text"]
+    assert "SEV3 → SEV1" in shown["text"]
 
 
 async def test_commands_answer_the_one_who_asked(room: Room) -> None:

@@ -1,5 +1,6 @@
 """What intake and engine do between commits, without a database: for tests of what is decided."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -29,9 +30,9 @@ class World:
     def fire(self, *services: str, severity: str = "SEV2", **labels: str) -> None:
         self.take_in(*(firing(service, self.now, severity=severity, **labels) for service in services))
 
-    def end(self, *services: str) -> None:
+    def end(self, *services: str, but: Collection[str] = ()) -> None:
         """The alerts of these services that fire or have gone silent are over, say their sources."""
-        known = [alert for alert in self.alerts.values() if alert.service in services and alert.state != RESOLVED]
+        known = [one for one in self._of(services, but) if one.state != RESOLVED]
         self.take_in(*(Alert(one.labels, min(one.starts_at, self.now), self.now, one.annotations) for one in known))
 
     def take_in(self, *incoming: Alert) -> None:
@@ -46,9 +47,12 @@ class World:
             self.alerts[merged.fingerprint] = merged
         self.decide(*waiting)
 
-    def silence(self, *services: str) -> None:
+    def _of(self, services: Collection[str], but: Collection[str]) -> list[StoredAlert]:
+        return [one for key, one in self.alerts.items() if one.service in services and key not in but]
+
+    def silence(self, *services: str, but: Collection[str] = ()) -> None:
         """Their sources say nothing any more."""
-        gone = [key for key, one in self.alerts.items() if one.service in services and one.state == FIRING]
+        gone = [one.fingerprint for one in self._of(services, but) if one.state == FIRING]
         for key in gone:
             self.alerts[key] = replace(self.alerts[key], state=STALE)
         self.decide(*gone)
@@ -84,7 +88,7 @@ class World:
 
     def merge(self, number: int, into: int) -> None:
         draft = self.draft()
-        take_in(draft.incidents[into], draft.incidents[number], draft, self.policy.route, "mara")
+        take_in(draft.incidents[into], draft.incidents[number], draft, "mara")
         self._move(dict.fromkeys(self.incidents[number].alerts, into))
         self.keep(draft)
 

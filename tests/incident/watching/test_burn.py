@@ -76,11 +76,11 @@ async def test_what_burns_slowly_is_told_and_people_are_paged_when_it_is_down(de
     await burning(desk, clock)
     await desk.cycle(clock())
     [incident] = await desk.incidents()
-    assert incident.unpaged
+    assert incident.ticket
     assert [(one["kind"], one["channel"]) for one in await desk.deliveries()] == [("update", "terminal")]
     await desk.intake([firing("checkout", clock())], "prober")
     await desk.cycle(clock())
-    [incident] = await desk.incidents()
-    assert (incident.number, incident.title, incident.unpaged) == (1, "checkout is down", False)
+    outage, ticket = await desk.incidents()
+    assert (outage.title, outage.ticket, ticket.number, ticket.ticket) == ("checkout is down", False, 1, True)
     pages = [one["channel"] for one in await desk.deliveries() if one["kind"] == "page"]
     assert pages == ["hook"]

@@ -98,6 +98,6 @@ def test_what_fails_faster_pages_at_once_although_people_have_only_been_told_bef
     world = simulate(sorted(failed), 10.0, 0.999, 3 * HOUR)
     [(number, _, channel)] = world.pages
     page = next(one for one in world.sent if one.kind == "page")
-    assert (number, channel, world.incidents[1].severity) == (1, "phone", "SEV2")
+    assert (number, channel, world.incidents[number].severity) == (2, "phone", "SEV2")
     assert 2 * HOUR < (page.at - START).total_seconds() <= 2 * HOUR + 2 * MINUTE
     assert "more than 14.4 times too fast" in page.text
