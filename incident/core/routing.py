@@ -1,9 +1,14 @@
-"""Which channels hear of an incident: the first route that matches, nested routes refining it. Pure."""
+"""Which channels hear of an incident: the first route that matches, nested routes refining it. Pure.
+
+What asks for no page goes only where a route says so, by a matcher of its label: a message to a telephone at night is a
+page, whatever it is called.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from incident.core.paging import LABEL, wants_none
 from probes.labels import LabelMatcher, all_match
 
 ALL = "..."  # in `group_by`: each alert by itself
@@ -22,7 +27,12 @@ class Route:
 
 def channels_for(routes: Iterable[Route], labels: Mapping[str, str]) -> tuple[str, ...]:
     """Never empty: what no route claims goes to the console, so that nothing is lost in silence."""
-    return _first(routes, labels, ()) or (CONSOLE,)
+    return _first(routes, labels, (), meant=not wants_none(labels)) or (CONSOLE,)
+
+
+def names_it(matchers: Iterable[LabelMatcher]) -> bool:
+    """Whether a route with these is meant for what asks for no page, too."""
+    return any(matcher.name == LABEL for matcher in matchers)
 
 
 def group_for(routes: Iterable[Route], labels: Mapping[str, str]) -> Mapping[str, Any] | None:
@@ -44,9 +54,13 @@ def _group_by(routes: Iterable[Route], labels: Mapping[str, str], above: tuple[s
     return above
 
 
-def _first(routes: Iterable[Route], labels: Mapping[str, str], above: tuple[str, ...]) -> tuple[str, ...] | None:
+def _first(
+    routes: Iterable[Route], labels: Mapping[str, str], above: tuple[str, ...], *, meant: bool
+) -> tuple[str, ...] | None:
     for route in routes:
         if all_match(route.matchers, labels):
-            channels = route.channels or above
-            return _first(route.routes, labels, channels) or channels
+            channels, here = route.channels or above, meant or names_it(route.matchers)
+            found = _first(route.routes, labels, channels, meant=here)
+            if found or here:
+                return found or channels
     return None

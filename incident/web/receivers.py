@@ -8,7 +8,8 @@ from typing import Any
 
 from incident.core.alerts import UNASSIGNED, StoredAlert, severity_words
 from incident.core.model import SEVERITIES
-from incident.core.routing import ALL, CONSOLE
+from incident.core.paging import LABEL, wants_none
+from incident.core.routing import ALL, CONSOLE, names_it
 from incident.muting_settings import Inhibit
 from incident.settings import Route as RouteSettings
 from incident.settings import Settings
@@ -36,7 +37,7 @@ class Receivers:
     def __init__(self, settings: Settings) -> None:
         self._routes = settings.routes
         self.names = list(dict.fromkeys([CONSOLE, *(name for item in settings.routes for name in _named(item))]))
-        self._labels = sorted({name for route in self._routes for name in _looked_at(route)})
+        self._labels = sorted({LABEL, *(name for route in self._routes for name in _looked_at(route))})
         self._known: dict[tuple[str, ...], Destination] = {}
 
     def of(self, alert: StoredAlert) -> Destination:
@@ -47,7 +48,8 @@ class Receivers:
             if len(self._known) >= _KNOWN:
                 self._known.clear()
             labels = {**alert.labels, "service": alert.service, "severity": alert.severity}
-            found = self._known[key] = _first(self._routes, labels, Destination(())) or Destination((CONSOLE,))
+            found = _first(self._routes, labels, Destination(()), meant=not wants_none(labels))
+            found = self._known[key] = found or Destination((CONSOLE,))
         return found
 
     def _looked_at(self, alert: StoredAlert, name: str) -> str:
@@ -56,13 +58,18 @@ class Receivers:
         return alert.labels.get(name, "")
 
 
-def _first(routes: Sequence[RouteSettings], labels: Mapping[str, str], above: Destination) -> Destination | None:
+def _first(
+    routes: Sequence[RouteSettings], labels: Mapping[str, str], above: Destination, *, meant: bool
+) -> Destination | None:
     """As `core.routing.channels_for`, with the way that led there."""
     for index, route in enumerate(routes):
         if all_match(route.match, labels):
             channels = tuple(dict.fromkeys(route.channels)) or above.channels or (CONSOLE,)
             here = Destination(channels, (*above.route, index), route.group_by or above.group_by)
-            return _first(route.routes, labels, here) or here
+            named = meant or names_it(route.match)
+            found = _first(route.routes, labels, here, meant=named)
+            if found or named:
+                return found or here
     return None
 
 

@@ -67,7 +67,7 @@ async def room(tmp_path: Path, clock: Clock) -> AsyncIterator[Room]:
             **SHOP,
             "slack": slack,
             "channels": {"incidents": {"slack": "#incidents"}},
-            "routes": [{"channels": ["incidents"]}],
+            "routes": [{"match": ['page="no"'], "channels": ["incidents"]}, {"channels": ["incidents"]}],
             "people": {"lead": {"name": "Shift lead", "role": "responder", "slack": member}},
         }
         desk = Desk(f"sqlite:///{tmp_path / 'd.db'}", Settings.model_validate(shop), clock)

@@ -32,6 +32,25 @@ def test_what_no_route_claims_is_shown_on_the_console() -> None:
     assert channels_for((), {}) == (CONSOLE,)
 
 
+@pytest.mark.parametrize(
+    ("severity", "service", "channels"),
+    [
+        ("SEV1", "payment", (CONSOLE,)),
+        ("SEV3", "payment", ("desk",)),
+        ("SEV3", "mail", ("letters",)),
+        ("SEV4", "mail", (CONSOLE,)),
+    ],
+)
+def test_what_asks_for_no_page_goes_only_where_a_route_says_so(
+    severity: str, service: str, channels: tuple[str, ...]
+) -> None:
+    tickets = Route((parse_matcher('page="no"'), parse_matcher('severity="SEV3"')), ("desk",))
+    mail = Route((parse_matcher('service="mail"'),), ("letters",), (Route((parse_matcher('page!=""'),)),))
+    only = Route((parse_matcher('severity="SEV3"'),), routes=(mail, tickets))
+    labels = {"severity": severity, "service": service, "page": "no"}
+    assert channels_for((*TREE, only), labels) == channels
+
+
 def test_needs_reach_through_and_a_circle_ends() -> None:
     services = ServiceMap({"a": ["b"], "b": ["c"], "c": ["a"], "d": []})
     assert services.needs("a", "c")

@@ -77,7 +77,7 @@ async def test_what_burns_slowly_is_told_and_people_are_paged_when_it_is_down(de
     await desk.cycle(clock())
     [incident] = await desk.incidents()
     assert incident.ticket
-    assert [(one["kind"], one["channel"]) for one in await desk.deliveries()] == [("update", "terminal")]
+    assert [(one["kind"], one["channel"]) for one in await desk.deliveries()] == [("update", "console")]
     await desk.intake([firing("checkout", clock())], "prober")
     await desk.cycle(clock())
     outage, ticket = await desk.incidents()
