@@ -8,6 +8,7 @@ from typing import Any
 
 from incident.core import cadence, recorded, sorts
 from incident.core.model import ENDED, FIRING, STALE, Event, Incident, instant
+from incident.core.paging import aloud
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -133,7 +134,7 @@ def _severity(incident: Incident, event: Event) -> dict[str, Any]:
         "overruled": incident.severity if by_hand and severity > incident.severity else None,
         **_told_now(incident, event),
         "ticket": incident.ticket and not event.data.get("page"),
-        "labels": {**incident.labels, "severity": severity},
+        "labels": {**(aloud(incident.labels) if event.data.get("page") else incident.labels), "severity": severity},
     }
 
 

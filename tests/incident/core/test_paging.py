@@ -115,6 +115,13 @@ def test_a_person_who_raises_it_pages_whom_the_routes_name_also_those_who_were_t
     assert paged(world) == [(1, "phone")]
 
 
+def test_what_was_made_an_outage_pages_whom_the_routes_name_when_it_gets_worse(world: World) -> None:
+    whisper(world, "web")
+    act(world, "sev", 1, severity="SEV2")
+    world.fire("web", severity="SEV1")
+    assert paged(world) == [(1, "web"), (1, "web chief")]
+
+
 def test_a_person_who_lowers_it_pages_nobody(world: World) -> None:
     whisper(world, "web")
     act(world, "sev", 1, severity="SEV4")
